@@ -1,0 +1,47 @@
+# Every target sets up what it needs in .venv; nothing is installed outside this folder but caches.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+MEMBERS := shared watcher submitter local
+STAMP  := $(VENV)/.installed
+
+.PHONY: help demo test check format pins clean setup
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+setup: $(STAMP)  ## make the virtual environment in .venv
+
+$(STAMP): pins/dev.txt $(MEMBERS:%=%/pyproject.toml) submitter/etc/jupyter/jupyter_jupyter_scheduler_config.json
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "nbargo needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Setting up $(VENV) ..."
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' pins/dev.txt)"
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python pins/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
+	@touch $@
+
+demo: setup  ## the whole loop on this machine: local Argo, watcher, JupyterLab (EXIT=1: stop after the examples)
+	@$(BIN)/nbargo-demo $(if $(EXIT),--exit) $(DEMO_ARGS)
+
+test: setup  ## unit, contract, fault and end-to-end tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup  ## ruff, mypy, pyright, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+format: setup  ## let ruff mend and format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+pins: setup  ## resolve pins/dev.in anew into pins/dev.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header pins/dev.in -o pins/dev.txt
+
+clean:  ## remove what the targets made
+	@rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

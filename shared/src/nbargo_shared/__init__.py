@@ -1,0 +1,1 @@
+"""What nbargo's parts agree on: labels, slugs, the job record, the status table, outcomes, errors."""

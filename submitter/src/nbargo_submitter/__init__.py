@@ -1,0 +1,1 @@
+"""The JupyterLab side: submits notebook jobs to Argo Workflows."""

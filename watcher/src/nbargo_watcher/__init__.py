@@ -1,0 +1,1 @@
+"""Follows Argo workflows and keeps jupyter-scheduler's database true."""
