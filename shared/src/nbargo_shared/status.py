@@ -112,10 +112,7 @@ def failure_message(outcome: Outcome | None, message: str) -> str:
         outcome: The outcome, whose error comes first: it names the exception and the cell.
         message: Argo's message.
     """
-    if outcome and outcome.error:
-        text = str(outcome.error)
-    else:
-        text = message or "The workflow failed without saying why"
+    text = str(outcome.error) if outcome and outcome.error else message or "The workflow failed without saying why"
     return text if len(text) <= MESSAGE_LENGTH else f"{text[: MESSAGE_LENGTH - 1]}…"
 
 
