@@ -47,6 +47,8 @@ def parse_object(text: str | bytes, *, limit: int, what: str) -> dict[str, Any]:
         raise RecordError(f"The {what} has {len(raw)} bytes, more than {limit}")
     try:
         value = json.loads(raw)
+        # A lone surrogate (written as \\ud800) is text that neither SQLite nor a file can hold.
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise RecordError(f"The {what} is not JSON") from error
     if not isinstance(value, dict):

@@ -70,10 +70,16 @@ class JobRecord:
         """Return the record as compact JSON.
 
         Raises:
-            RecordError: It has more than MAX_BYTES bytes.
+            RecordError: It has more than MAX_BYTES bytes, or characters that UTF-8 does not have.
         """
         text = json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
-        size = len(text.encode("utf-8", "surrogatepass"))
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError as error:
+            raise RecordError(
+                "The job's settings hold characters that are not valid Unicode",
+                hint="Look for them in the notebook's file name and in the parameters",
+            ) from error
         if size > MAX_BYTES:
             raise RecordError(
                 f"The job's settings have {size} bytes, more than {MAX_BYTES}",

@@ -15,7 +15,8 @@ def to_milliseconds(text: str | None) -> int | None:
     """Return the milliseconds since 1970 of an RFC 3339 time, or None if it is absent or not one.
 
     Args:
-        text: A time such as `2026-11-23T08:00:00Z`; `None` and `""` stand for "not set", as in Argo's `finishedAt: null`.
+        text: A time such as `2026-11-23T08:00:00Z`; `None` and `""` stand for "not set", as in
+            Argo's `finishedAt: null`.
     """
     if not text or not _RFC3339.fullmatch(text):
         return None
