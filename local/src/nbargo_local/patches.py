@@ -1,0 +1,150 @@
+"""JSON merge patch (RFC 7386) and JSON patch (RFC 6902), as pure functions."""
+
+import copy
+import json
+from typing import Any
+
+from nbargo_local.statuses import bad_request, patch_rejected
+
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+
+_OPERATIONS = {"add", "remove", "replace", "move", "copy", "test"}
+
+
+class _MisfitError(Exception):
+    """An operation does not fit the document."""
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """Apply a merge patch: objects merge, null removes, anything else replaces.
+
+    Args:
+        target: Any JSON value; it is not changed.
+        patch: The patch, any JSON value.
+
+    Returns:
+        A new value, which may share parts with both arguments.
+    """
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merge_patch(result.get(key), value)
+    return result
+
+
+def json_patch(target: dict[str, Any], patch: list[Any]) -> Any:
+    """Apply the operations of a JSON patch in order; all of them or none.
+
+    Args:
+        target: The document; it is not changed.
+        patch: The operations.
+
+    Returns:
+        A new document.
+
+    Raises:
+        ApiError: 400 when an operation is malformed, 422 when one does not fit the document.
+    """
+    document: Any = {"": copy.deepcopy(target)}
+    for operation in patch:
+        _check_shape(operation)
+        try:
+            _apply(document, operation)
+        except _MisfitError as error:
+            raise patch_rejected() from error
+    return document[""]
+
+
+def _check_shape(operation: Any) -> None:
+    if not isinstance(operation, dict):
+        raise bad_request("error decoding patch: an operation is not an object")
+    name = operation.get("op")
+    if name not in _OPERATIONS:
+        raise patch_rejected()
+    needed = ["path", *(["from"] if name in {"move", "copy"} else [])]
+    if any(not isinstance(operation.get(key), str) for key in needed):
+        raise patch_rejected()
+    if name in {"add", "replace", "test"} and "value" not in operation:
+        raise patch_rejected()
+
+
+def _apply(document: Any, operation: dict[str, Any]) -> None:
+    path = _parts(operation["path"])
+    match operation["op"]:
+        case "add":
+            _add(document, path, copy.deepcopy(operation["value"]))
+        case "remove":
+            _remove(document, path)
+        case "replace":
+            _remove(document, path)
+            _add(document, path, copy.deepcopy(operation["value"]))
+        case "test":
+            if _canonical(_get(document, path)) != _canonical(operation["value"]):
+                raise _MisfitError
+        case "move":
+            source = _parts(operation["from"])
+            if path[: len(source)] == source and path != source:
+                raise _MisfitError
+            value = _get(document, source)
+            _remove(document, source)
+            _add(document, path, value)
+        case _:
+            _add(document, path, copy.deepcopy(_get(document, _parts(operation["from"]))))
+
+
+def _canonical(value: Any) -> str:
+    """Write a value so that 1, 1.0 and true differ as in JSON, which Python's == does not tell."""
+    return json.dumps(value, sort_keys=True)
+
+
+def _parts(pointer: str) -> list[str]:
+    if pointer and not pointer.startswith("/"):
+        raise _MisfitError
+    # The document hangs below one empty key, so that the whole of it has a parent too.
+    return [part.replace("~1", "/").replace("~0", "~") for part in f"{pointer}".split("/")]
+
+
+def _step(container: Any, part: str) -> Any:
+    if isinstance(container, dict) and part in container:
+        return container[part]
+    if isinstance(container, list):
+        return container[_index(part, limit=len(container) - 1)]
+    raise _MisfitError
+
+
+def _index(part: str, *, limit: int) -> int:
+    well_formed = part.isdecimal() and (part == "0" or not part.startswith("0"))
+    if not well_formed or int(part) > limit:
+        raise _MisfitError
+    return int(part)
+
+
+def _get(document: Any, path: list[str]) -> Any:
+    for part in path:
+        document = _step(document, part)
+    return document
+
+
+def _add(document: Any, path: list[str], value: Any) -> None:
+    parent, part = _get(document, path[:-1]), path[-1]
+    if isinstance(parent, dict):
+        parent[part] = value
+    elif isinstance(parent, list):
+        at = len(parent) if part == "-" else _index(part, limit=len(parent))
+        parent.insert(at, value)
+    else:
+        raise _MisfitError
+
+
+def _remove(document: Any, path: list[str]) -> None:
+    parent, part = _get(document, path[:-1]), path[-1]
+    _step(parent, part)
+    if isinstance(parent, dict):
+        del parent[part]
+    else:
+        del parent[int(part)]
