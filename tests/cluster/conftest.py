@@ -1,0 +1,75 @@
+"""The cluster of these tests: their own control plane, or the one of NBARGO_TEST_KUBECONFIG."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cluster.access import Cluster, Workflows
+from cluster.build import BuildError, Toolchain, build
+from cluster.controlplane import ControlPlane
+from cluster.kube import Kube, context_namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KUBECONFIG_VARIABLE = "NBARGO_TEST_KUBECONFIG"
+TOOLCHAIN = pytest.StashKey[Toolchain]()
+MISSING = pytest.StashKey[str]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build before the first test, because a build outlasts a test's timeout."""
+    config = session.config
+    needed = any("cluster" in getattr(item, "fixturenames", ()) for item in session.items)
+    if not needed or config.option.collectonly or KUBECONFIG_VARIABLE in os.environ:
+        return
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        try:
+            config.stash[TOOLCHAIN] = build()
+        except BuildError as error:
+            config.stash[MISSING] = str(error)
+
+
+@pytest.fixture(scope="session")
+def control_plane(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ControlPlane]:
+    """The tests' own control plane, whose programs a test may kill, start again and compact."""
+    if KUBECONFIG_VARIABLE in os.environ:
+        pytest.skip(f"{KUBECONFIG_VARIABLE} is set: the control plane is not the tests' own")
+    if reason := pytestconfig.stash.get(MISSING, None):
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    directory = tmp_path_factory.mktemp("control-plane")
+    with ControlPlane(pytestconfig.stash[TOOLCHAIN], directory) as plane:
+        yield plane
+        plane.check()
+
+
+@pytest.fixture(scope="session")
+def cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """The cluster to test against, and its namespace that Argo watches."""
+    if KUBECONFIG_VARIABLE in os.environ:
+        kubeconfig = Path(os.environ[KUBECONFIG_VARIABLE])
+        namespace = context_namespace(kubeconfig)
+    else:
+        plane: ControlPlane = request.getfixturevalue("control_plane")
+        kubeconfig, namespace = plane.kubeconfig, plane.namespace
+    with Kube(kubeconfig) as api:
+        yield Cluster(api, kubeconfig, namespace, tmp_path_factory.mktemp("users"))
+
+
+@pytest.fixture
+def workflows(cluster: Cluster) -> Iterator[Workflows]:
+    """Creates Workflows and CronWorkflows that go with the test."""
+    made = Workflows(cluster)
+    yield made
+    made.delete_all()

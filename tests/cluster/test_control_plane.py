@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from cluster.access import script, unique
+from cluster.kube import ApiError, Kube, wait_until
+
+if TYPE_CHECKING:
+    from cluster.access import Cluster, Workflows
+    from cluster.controlplane import ControlPlane
+
+READ_WORKFLOWS = {
+    "apiGroups": ["argoproj.io"],
+    "resources": ["workflows"],
+    "verbs": ["get", "list", "watch"],
+}
+
+
+def test_a_user_may_do_what_its_role_allows_and_no_more(cluster: Cluster) -> None:
+    with Kube(cluster.user([READ_WORKFLOWS])) as kube:
+        assert kube.get(cluster.collection("workflows"))["kind"] == "WorkflowList"
+        with pytest.raises(ApiError) as refused:
+            kube.delete(f"{cluster.collection('workflows')}/{unique('none')}")
+    assert refused.value.status == httpx.codes.FORBIDDEN
+
+
+def test_a_killed_controller_finishes_the_workflow_when_it_is_back(
+    control_plane: ControlPlane, workflows: Workflows
+) -> None:
+    control_plane.controller.kill()
+    name = workflows.create(script(""))
+    control_plane.start_controller()
+    assert workflows.wait_end(name)["status"]["phase"] == "Succeeded"
+
+
+def test_a_killed_api_server_keeps_its_objects_and_the_node_its_pods(
+    control_plane: ControlPlane, workflows: Workflows
+) -> None:
+    name = workflows.create(script("import time\ntime.sleep(3)"))
+    workflows.wait_running_pod(name)
+    control_plane.apiserver.kill()
+    control_plane.start_apiserver()
+    assert workflows.wait_end(name)["status"]["phase"] == "Succeeded"
+
+
+def test_a_watch_from_before_a_compaction_is_told_that_it_is_too_old(
+    control_plane: ControlPlane, cluster: Cluster, workflows: Workflows
+) -> None:
+    collection = cluster.collection("workflows")
+    version = cluster.api.get(collection)["metadata"]["resourceVersion"]
+    workflows.create(script(""))
+    control_plane.compact()
+    # The API server serves watches from a cache; only a new one asks etcd for older events.
+    control_plane.apiserver.kill()
+    control_plane.start_apiserver()
+
+    def first_event() -> dict[str, object]:
+        with cluster.api.watch(f"{collection}?resourceVersion={version}") as events:
+            return next(events)
+
+    event = wait_until("an answer", first_event)
+    assert event["type"] == "ERROR"
+    assert event["object"]["code"] == httpx.codes.GONE  # type: ignore[index]  # JSON

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cluster.access import script
+from cluster.kube import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cluster.access import Cluster, Workflows
+
+SLEEP = "import time\ntime.sleep(60)"
+STOPPED = "Stopped with strategy '{}'"
+
+
+def write(path: Path, text: str) -> str:
+    return (
+        f"import pathlib\npath = pathlib.Path({str(path)!r})\n"
+        f"path.parent.mkdir(parents=True, exist_ok=True)\npath.write_text({text!r})\n"
+    )
+
+
+def outcome(workflow: dict[str, Any]) -> str:
+    parameters = workflow["status"]["outputs"]["parameters"]
+    (value,) = (item["value"] for item in parameters if item["name"] == "outcome")
+    assert isinstance(value, str)
+    return value
+
+
+def main_exit_code(pod: dict[str, Any]) -> int | None:
+    for status in pod["status"]["containerStatuses"]:
+        if status["name"] == "main" and "terminated" in status["state"]:
+            code: int = status["state"]["terminated"]["exitCode"]
+            return code
+    return None
+
+
+def test_a_script_succeeds_and_its_global_output_is_on_the_workflow(
+    workflows: Workflows, tmp_path: Path
+) -> None:
+    path = tmp_path / "outcome"
+    name = workflows.create(script(write(path, '{"status": "done"}\n'), output=path))
+    end = workflows.wait_end(name)
+    assert end["status"]["phase"] == "Succeeded"
+    assert outcome(end) == '{"status": "done"}'
+
+
+def test_a_failed_script_fails_the_workflow_and_reports_its_output(
+    workflows: Workflows, tmp_path: Path
+) -> None:
+    path = tmp_path / "outcome"
+    source = write(path, "the cell failed") + "raise SystemExit(3)"
+    end = workflows.wait_end(workflows.create(script(source, output=path)))
+    assert end["status"]["phase"] == "Failed"
+    assert end["status"]["message"] == "Error (exit code 3)"
+    assert outcome(end) == "the cell failed"
+
+
+def test_a_missing_output_file_gives_the_default(workflows: Workflows, tmp_path: Path) -> None:
+    name = workflows.create(script("raise SystemExit(1)", output=tmp_path / "never-written"))
+    assert not outcome(workflows.wait_end(name))
+
+
+def test_stop_ends_the_process_and_fails_the_workflow(workflows: Workflows) -> None:
+    stop(workflows, "Stop")
+
+
+def test_terminate_ends_the_process_and_fails_the_workflow(workflows: Workflows) -> None:
+    stop(workflows, "Terminate")
+
+
+def stop(workflows: Workflows, strategy: str) -> None:
+    name = workflows.create(script(SLEEP))
+    workflows.wait_running_pod(name)
+    workflows.cluster.api.merge(workflows.path(name), {"spec": {"shutdown": strategy}})
+    end = workflows.wait_end(name)
+    assert end["status"]["phase"] == "Failed"
+    assert end["status"]["message"] == STOPPED.format(strategy)
+    code = wait_until("the process ended", lambda: main_exit_code(workflows.pods(name)[0]))
+    assert code == 143
+
+
+def test_a_deadline_ends_the_process_and_fails_the_workflow(workflows: Workflows) -> None:
+    end = workflows.wait_end(workflows.create(script(SLEEP, activeDeadlineSeconds=2)))
+    assert end["status"]["phase"] == "Failed"
+    assert "deadline" in end["status"]["message"]
+
+
+def test_deleting_a_running_workflow_deletes_its_pod(workflows: Workflows) -> None:
+    name = workflows.create(script(SLEEP))
+    workflows.wait_running_pod(name)
+    workflows.cluster.api.delete(workflows.path(name))
+    wait_until("the pod is gone", lambda: not workflows.pods(name))
+
+
+def test_an_ended_workflow_is_deleted_after_its_ttl(workflows: Workflows) -> None:
+    name = workflows.create(script("", ttlStrategy={"secondsAfterCompletion": 1}))
+    wait_until("gone", lambda: workflows.cluster.api.find(workflows.path(name)) is None)
+
+
+def test_a_cron_workflow_is_accepted_and_a_bad_schedule_is_reported(workflows: Workflows) -> None:
+    spec = {"schedules": ["0 3 * * *"], "suspend": True, "workflowSpec": script("")}
+    good = workflows.create(spec, resource="cronworkflows")
+    bad = workflows.create(spec | {"schedules": ["never"]}, resource="cronworkflows")
+
+    def conditions(name: str) -> list[str]:
+        found = workflows.cluster.api.get(workflows.path(name, "cronworkflows"))
+        return [item["type"] for item in found.get("status", {}).get("conditions") or ()]
+
+    wait_until("the error is reported", lambda: conditions(bad) == ["SpecError"])
+    assert conditions(good) == []
+
+
+def test_a_watch_sees_an_added_a_running_and_an_ended_workflow(
+    cluster: Cluster, workflows: Workflows
+) -> None:
+    labels = {"nbargo-test": "three-events"}
+    collection = f"{cluster.collection('workflows')}?labelSelector=nbargo-test=three-events"
+    version = cluster.api.get(collection)["metadata"]["resourceVersion"]
+    seen = []
+    with cluster.api.watch(f"{collection}&resourceVersion={version}") as events:
+        workflows.create(script(""), labels=labels)
+        for event in events:
+            seen.append((event["type"], event["object"].get("status", {}).get("phase")))
+            if event["object"].get("status", {}).get("finishedAt"):
+                break
+    assert seen == [("ADDED", None), ("MODIFIED", "Running"), ("MODIFIED", "Succeeded")]
