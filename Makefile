@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 MEMBERS := shared watcher submitter local
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test check format pins clean setup
+.PHONY: help demo test check format pins clean setup bench-startup
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 setup: $(STAMP)  ## make the virtual environment in .venv
 
@@ -34,6 +34,9 @@ check: setup  ## ruff, mypy, pyright, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
+
+bench-startup: setup  ## what the plugin adds to the lab's start-up, beside stock jupyter-scheduler
+	@$(BIN)/python bench/lab_startup.py
 
 format: setup  ## let ruff mend and format the code
 	@$(BIN)/ruff check --fix .

@@ -1,0 +1,93 @@
+"""jupyter-scheduler's REST API, as the JupyterLab UI calls it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from support.waiting import eventually
+
+ENDED = {"COMPLETED", "FAILED", "STOPPED"}
+
+
+class Rest:
+    """A client of one running lab."""
+
+    def __init__(self, base: str, token: str) -> None:
+        self._client = httpx.Client(
+            base_url=base, headers={"Authorization": f"token {token}"}, timeout=60, trust_env=False
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def is_ready(self) -> bool:
+        try:
+            return self._client.get("scheduler/config").status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return self._client.request(method, f"scheduler/{path}", **options)
+
+    def ok(self, method: str, path: str, **options: Any) -> Any:
+        response = self.send(method, path, **options)
+        assert response.is_success, f"{method} {path}: {response.status_code} {response.text}"
+        return response.json() if response.content else None
+
+    def body(self, notebook: str, **settings: Any) -> dict[str, Any]:
+        """A CreateJob as the UI sends it."""
+        name = notebook.rpartition("/")[2].removesuffix(".ipynb")
+        return {
+            "input_uri": notebook,
+            "name": name,
+            "runtime_environment_name": self.environment(),
+            "output_formats": ["ipynb", "html"],
+            **settings,
+        }
+
+    def environment(self) -> str:
+        name: str = self.ok("GET", "runtime_environments")[0]["name"]
+        return name
+
+    def create(self, notebook: str, **settings: Any) -> str:
+        job_id: str = self.ok("POST", "jobs", json=self.body(notebook, **settings))["job_id"]
+        return job_id
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        job: dict[str, Any] = self.ok("GET", f"jobs/{job_id}")
+        return job
+
+    def jobs(self, **query: Any) -> dict[str, Any]:
+        jobs: dict[str, Any] = self.ok("GET", "jobs", params=query)
+        return jobs
+
+    def listed(self) -> set[str]:
+        return {job["job_id"] for job in self.jobs()["jobs"]}
+
+    def stop(self, job_id: str) -> None:
+        self.ok("PATCH", f"jobs/{job_id}", json={"status": "STOPPED"})
+
+    def delete(self, job_id: str) -> None:
+        self.ok("DELETE", f"jobs/{job_id}")
+
+    def wait_for(self, job_id: str, *statuses: str, seconds: float = 60.0) -> dict[str, Any]:
+        """Wait until the job has one of these statuses; fail if it ends with another."""
+        last: dict[str, Any] = {}
+
+        def look() -> bool:
+            last.update(self.job(job_id))
+            status = last["status"]
+            assert status in statuses or status not in ENDED, f"ended as {status}: {last['status_message']}"
+            return status in statuses
+
+        eventually(look, what=f"job {job_id} is {' or '.join(statuses)}", seconds=seconds)
+        return last
+
+    def wait_for_end(self, job_id: str, *, seconds: float = 60.0) -> dict[str, Any]:
+        return self.wait_for(job_id, *ENDED, seconds=seconds)
+
+    def download(self, job_id: str, **query: Any) -> Mapping[str, str]:
+        """Download the job's files; returns their paths below the lab's root folder by format."""
+        self.ok("GET", f"jobs/{job_id}/download_files", params=query)
+        return {file["file_format"]: file["file_path"] for file in self.job(job_id)["job_files"]}

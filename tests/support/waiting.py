@@ -1,0 +1,20 @@
+"""Waiting for a condition with a deadline, in place of sleeping."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+_POLL_SECONDS = 0.01
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T], *, what: str, seconds: float = 30.0) -> T:
+    """Return the first truthy answer of a look, or fail with the last one."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = look()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what}; last seen: {answer!r}")
+        time.sleep(_POLL_SECONDS)
