@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import yaml
 
-from nbargo_local.place import NAMESPACE, Place, free_port
+from nbargo_local.demo.place import NAMESPACE, Place, free_port
 from nbargo_shared.tables import HEARTBEAT_TABLE
 from support.programs import Program
 from support.rest import Rest
