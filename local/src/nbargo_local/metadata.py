@@ -168,7 +168,8 @@ def _check_annotations(annotations: dict[str, str]) -> Iterable[Cause]:
     for key in annotations:
         for error in qualified_name_errors(key.lower()):
             yield invalid_value("metadata.annotations", key, error)
-    size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
+    texts = (text for entry in annotations.items() for text in entry)
+    size = sum(len(text.encode(errors="surrogatepass")) for text in texts)
     if size > ANNOTATIONS_LIMIT:
         message = f"Too long: may not be more than {ANNOTATIONS_LIMIT} bytes"
         yield Cause("FieldValueTooLong", "metadata.annotations", message)

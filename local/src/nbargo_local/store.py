@@ -7,9 +7,7 @@ copy, so what `get`, `list` and events hand out may be kept, and must not be mod
 
 import copy
 import json
-from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -22,12 +20,12 @@ from nbargo_local.statuses import (
     already_exists,
     bad_request,
     conflict,
-    expired,
     internal,
     not_found,
     unsupported_media_type,
 )
 from nbargo_local.subscriptions import Subscription
+from nbargo_local.window import Event, EventType, Window
 
 __all__ = [
     "CRONWORKFLOWS",
@@ -51,49 +49,7 @@ _GENERATE_TRIES = 8
 
 _ORPHAN, _FOREGROUND = "orphan", "foregroundDeletion"
 
-EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 Propagation = Literal["Background", "Foreground", "Orphan"]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One write, as every watcher may see it.
-
-    Args:
-        type: What happened to the object in the store; a watcher with a selector may be told something else.
-        resource: The object's resource.
-        object: The object after the write; of a deletion, the last object with the deletion's resourceVersion.
-        previous: The object before the write; None for a creation.
-        revision: The store's revision that the write made; `object` carries it as resourceVersion.
-        encodings: The lines that have been serialised of this event, so that a thousand watchers cost one.
-    """
-
-    type: EventType
-    resource: Resource
-    object: dict[str, Any]
-    previous: dict[str, Any] | None
-    revision: int
-    encodings: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
-
-
-class _Window:
-    """The newest events of one resource, and the revision up to which events are gone."""
-
-    def __init__(self, size: int, floor: int) -> None:
-        self.events: deque[Event] = deque()
-        self.floor = floor
-        self._size = size
-
-    def append(self, event: Event) -> None:
-        self.events.append(event)
-        while len(self.events) > self._size:
-            self.events.popleft()
-            # As the real watch cache: the floor is just below the oldest event that is left.
-            self.floor = self.events[0].revision - 1
-
-    def clear(self, floor: int) -> None:
-        self.events.clear()
-        self.floor = floor
 
 
 def _utc_now() -> datetime:
@@ -112,7 +68,7 @@ class Store:
         self.revision = 1  # as an empty etcd; 0 means "any version" in requests
         self._now = now
         self._objects: dict[Resource, dict[str, dict[str, Any]]] = {resource: {} for resource in RESOURCES}
-        self._windows = {resource: _Window(window, self.revision) for resource in RESOURCES}
+        self._windows = {resource: Window(window, self.revision) for resource in RESOURCES}
         self._subscriptions: list[Subscription[Event]] = []
 
     def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
@@ -155,18 +111,7 @@ class Store:
         Raises:
             ApiError: 410, the events that it takes are gone.
         """
-        window = self._windows[resource]
-        if revision < window.floor:
-            raise expired("The resourceVersion for the provided list is too old.")
-        found = dict(self._objects[resource])
-        for event in reversed(window.events):
-            if event.revision <= revision:
-                break
-            if event.previous is None:
-                del found[objects.key_of(event.object)]
-            else:
-                found[objects.key_of(event.object)] = event.previous
-        return found
+        return self._windows[resource].rewind(self._objects[resource], revision)
 
     def floor(self, resource: Resource) -> int:
         """Return the oldest revision that a watch can still start from."""
@@ -174,7 +119,7 @@ class Store:
 
     def events_after(self, resource: Resource, revision: int) -> Iterator[Event]:
         """Yield the kept events of a resource above a revision, in order."""
-        return (each for each in self._windows[resource].events if each.revision > revision)
+        return self._windows[resource].after(revision)
 
     def create(
         self,
@@ -341,13 +286,16 @@ class Store:
         }
         return body if dry_run else self._commit("MODIFIED", resource, body, old)
 
-    def subscribe(self) -> Subscription[Event]:
+    def subscribe(self, *, limit: int | None = None) -> Subscription[Event]:
         """Follow every write from now on, of all resources, in order and without loss.
+
+        Args:
+            limit: How many events may wait for the reader before the subscription is closed; None for any number.
 
         Returns:
             A subscription, also a context manager; close it, or its events pile up.
         """
-        subscription: Subscription[Event] = Subscription(self._subscriptions.remove)
+        subscription: Subscription[Event] = Subscription(self._subscriptions.remove, limit=limit)
         self._subscriptions.append(subscription)
         return subscription
 
@@ -428,7 +376,7 @@ class Store:
             self._objects[resource][key] = body
         event = Event(event_type, resource, body, previous, self.revision)
         self._windows[resource].append(event)
-        for subscription in self._subscriptions:
+        for subscription in tuple(self._subscriptions):
             subscription.push(event)
         return body
 

@@ -17,9 +17,12 @@ class Subscription(Generic[T]):
 
     Args:
         on_close: Called once with the subscription when it is closed.
+        limit: How many events may wait; one more closes the subscription, with what waits still to be read.
+            None for any number.
     """
 
-    def __init__(self, on_close: Callable[["Subscription[T]"], None]) -> None:
+    def __init__(self, on_close: Callable[["Subscription[T]"], None], *, limit: int | None = None) -> None:
+        self._limit = limit
         self._events: deque[T] = deque()
         self._wake = asyncio.Event()
         self._on_close = on_close
@@ -37,6 +40,9 @@ class Subscription(Generic[T]):
 
     def push(self, event: T) -> None:
         """Add an event; for the store."""
+        if self._limit is not None and len(self._events) >= self._limit:
+            self.close()
+            return
         self._events.append(event)
         self._wake.set()
 
