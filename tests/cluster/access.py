@@ -120,9 +120,7 @@ class Workflows:
 
     def pods(self, name: str) -> list[Json]:
         """Return the pods of a Workflow."""
-        found = self.cluster.api.get(
-            f"{self.cluster.collection('pods')}?labelSelector={WORKFLOW}={name}"
-        )
+        found = self.cluster.api.get(f"{self.cluster.collection('pods')}?labelSelector={WORKFLOW}={name}")
         items: list[Json] = found["items"]
         return items
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from cluster.access import Cluster, Workflows
-from cluster.build import BuildError, Toolchain, build
+from cluster.build import BuildError, Toolchain, build, find_go
 from cluster.controlplane import ControlPlane
 from cluster.kube import Kube, context_namespace
 
@@ -27,7 +27,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     needed = any("cluster" in getattr(item, "fixturenames", ()) for item in session.items)
     if not needed or config.option.collectonly or KUBECONFIG_VARIABLE in os.environ:
         return
-    capture = config.pluginmanager.getplugin("capturemanager")
+    capture: Any = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         try:
             config.stash[TOOLCHAIN] = build()
@@ -35,17 +35,29 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             config.stash[MISSING] = str(error)
 
 
+def refuse(reason: str) -> NoReturn:
+    """Skip a test that cannot run here; in CI fail it, lest the whole tier go unnoticed."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="session")
-def control_plane(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ControlPlane]:
+def needs_go() -> None:
+    """Skip a test where there is no Go."""
+    try:
+        find_go()
+    except BuildError as error:
+        refuse(str(error))
+
+
+@pytest.fixture(scope="session")
+def control_plane(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """The tests' own control plane, whose programs a test may kill, start again and compact."""
     if KUBECONFIG_VARIABLE in os.environ:
         pytest.skip(f"{KUBECONFIG_VARIABLE} is set: the control plane is not the tests' own")
     if reason := pytestconfig.stash.get(MISSING, None):
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        refuse(reason)
     directory = tmp_path_factory.mktemp("control-plane")
     with ControlPlane(pytestconfig.stash[TOOLCHAIN], directory) as plane:
         yield plane
@@ -53,9 +65,7 @@ def control_plane(
 
 
 @pytest.fixture(scope="session")
-def cluster(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The cluster to test against, and its namespace that Argo watches."""
     if KUBECONFIG_VARIABLE in os.environ:
         kubeconfig = Path(os.environ[KUBECONFIG_VARIABLE])

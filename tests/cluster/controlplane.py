@@ -12,7 +12,7 @@ import secrets
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import httpx
 import yaml
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NAMESPACE = "nbargo"
 CONTROLLER_CONFIG = "workflow-controller-configmap"
 # Argo looks at a workflow again after this long at the latest; its default of 10 s makes tests slow.
-REQUEUE = "1s"
+REQUEUE = "200ms"
 # Argo serves these on fixed ports of every address.
 METRICS = ("metricsConfig", "telemetryConfig")
 # The users of the static token file, with their groups. The rights of the first come from RBAC.
@@ -43,9 +43,7 @@ COLLECTIONS = {
 }
 
 
-def write_kubeconfig(
-    path: Path, *, server: str, certificate: Path, token: str, namespace: str
-) -> Path:
+def write_kubeconfig(path: Path, *, server: str, certificate: Path, token: str, namespace: str) -> Path:
     """Write a kubeconfig (as JSON, which is YAML) for one user and return its path."""
     content = {
         "apiVersion": "v1",
@@ -118,18 +116,17 @@ class ControlPlane:
         token_file = self.directory / "tokens.csv"
         token_file.touch(mode=0o600)
         token_file.write_text(
-            "".join(
-                f'{self._tokens[user]},{user},{user},"{groups}"\n'
-                for user, groups in STATIC_USERS.items()
-            )
+            "".join(f'{self._tokens[user]},{user},{user},"{groups}"\n' for user, groups in STATIC_USERS.items())
         )
         self.etcd.start()
         self.start_apiserver()
         for user, token in self._tokens.items():
             self._write_kubeconfig(user, token)
-        self.manager.start()
         with Kube(self.kubeconfig) as kube:
             self._install(kube)
+            # Started before the CRDs, its garbage collector would learn of them after 30 s only.
+            self.manager.start()
+            self.manager.wait_ready(lambda: _has_default_account(kube, self.namespace))
             self.node.start()
             self.node.wait_ready(lambda: _has_ready_node(kube))
         self.start_controller()
@@ -211,7 +208,7 @@ class ControlPlane:
 
     def _etcd(self) -> Program:
         peer = f"http://127.0.0.1:{free_port()}"
-        command = [
+        command: list[str | Path] = [
             self.toolchain.program("etcd"),
             f"--data-dir={self.directory / 'etcd'}",
             f"--listen-client-urls={self._etcd_url}",
@@ -226,7 +223,7 @@ class ControlPlane:
 
     def _apiserver(self) -> Program:
         key = self.certificates / "apiserver.key"
-        command = [
+        command: list[str | Path] = [
             self.toolchain.program("kube-apiserver"),
             f"--etcd-servers={self._etcd_url}",
             "--bind-address=127.0.0.1",
@@ -244,7 +241,7 @@ class ControlPlane:
 
     def _manager(self) -> Program:
         user = "system:kube-controller-manager"
-        command = [
+        command: list[str | Path] = [
             self.toolchain.program("kube-controller-manager"),
             f"--kubeconfig={self._kubeconfig(user)}",
             "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller",
@@ -255,7 +252,7 @@ class ControlPlane:
         return Program("kube-controller-manager", command, self.directory)
 
     def _controller(self) -> Program:
-        command = [
+        command: list[str | Path] = [
             self.toolchain.program("workflow-controller"),
             f"--kubeconfig={self._kubeconfig('argo')}",
             f"--namespace={self.namespace}",
@@ -266,7 +263,7 @@ class ControlPlane:
         return Program("workflow-controller", command, self.directory, env)
 
     def _node(self) -> Program:
-        command = [
+        command: list[str | Path] = [
             sys.executable,
             "-m",
             "cluster.processnode",
@@ -299,3 +296,7 @@ def _is_served(kube: Kube, namespace: str) -> bool:
 def _has_ready_node(kube: Kube) -> bool:
     nodes = kube.get("/api/v1/nodes")["items"]
     return any(node.get("status", {}).get("conditions") for node in nodes)
+
+
+def _has_default_account(kube: Kube, namespace: str) -> bool:
+    return kube.find(f"/api/v1/namespaces/{namespace}/serviceaccounts/default") is not None

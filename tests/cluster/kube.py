@@ -61,7 +61,8 @@ def wait_until(what: str, check: Callable[[], T | None], *, timeout: float = 20.
 
 def context_namespace(kubeconfig: Path) -> str:
     """Return the namespace of a kubeconfig's current context; Argo's usual one if it has none."""
-    _, current = kubernetes_config.list_kube_config_contexts(str(kubeconfig))
+    contexts = kubernetes_config.list_kube_config_contexts(str(kubeconfig))  # type: ignore[no-untyped-call]
+    _, current = contexts
     namespace: str = current["context"].get("namespace", "argo")
     return namespace
 
@@ -75,7 +76,9 @@ class Kube:
 
     def __init__(self, kubeconfig: Path) -> None:
         settings = Configuration()
-        kubernetes_config.load_kube_config(str(kubeconfig), client_configuration=settings)
+        kubernetes_config.load_kube_config(  # type: ignore[no-untyped-call]
+            str(kubeconfig), client_configuration=settings
+        )
         context = ssl.create_default_context(cafile=settings.ssl_ca_cert)
         if settings.cert_file:
             context.load_cert_chain(settings.cert_file, settings.key_file)
@@ -83,10 +86,8 @@ class Kube:
         if token := settings.get_api_key_with_prefix("BearerToken"):
             headers["Authorization"] = token
         self.server: str = settings.host
-        self.certificate = Path(settings.ssl_ca_cert)
-        self.http = httpx.Client(
-            base_url=settings.host, headers=headers, verify=context, timeout=30, trust_env=False
-        )
+        self.certificate = Path(str(settings.ssl_ca_cert))
+        self.http = httpx.Client(base_url=settings.host, headers=headers, verify=context, timeout=30, trust_env=False)
 
     def __enter__(self) -> Self:
         return self
@@ -113,9 +114,7 @@ class Kube:
             ApiError: The answer is not a success.
         """
         content = None if body is None else json.dumps(body)
-        response = self.http.request(
-            method, path, content=content, headers={"Content-Type": content_type}
-        )
+        response = self.http.request(method, path, content=content, headers={"Content-Type": content_type})
         if not response.is_success:
             raise ApiError(response)
         answer: dict[str, Any] = response.json()

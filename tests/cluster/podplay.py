@@ -22,7 +22,6 @@ REPORTED = PREFIX + "report-outputs-completed"
 STAGED_SCRIPT = "/argo/staging/script"
 TEMPLATE_VARIABLE = "ARGO_TEMPLATE"
 RESULT_VARIABLE = "ARGO_INCLUDE_SCRIPT_OUTPUT"
-TEMPLATE_OFFLOADED = "offloaded"
 # argoexec's own failure, as opposed to that of the program that it runs.
 EXIT_EXECUTOR_ERROR = 64
 SIGNAL_EXIT_BASE = 128
@@ -108,7 +107,7 @@ def main_container(pod: Pod) -> dict[str, Any]:
 
 
 def template_text(pod: Pod) -> str:
-    """Return the template's JSON as the init container gets it, or ``offloaded``."""
+    """Return the template's JSON, which the init container gets."""
     for container in pod["spec"].get("initContainers", ()):
         for variable in container.get("env", ()):
             if variable["name"] == TEMPLATE_VARIABLE:
@@ -126,17 +125,10 @@ def wants_result(pod: Pod) -> bool:
 def references(pod: Pod) -> set[Reference]:
     """Return the Secrets and ConfigMaps that the main container's variables come from."""
     sources = (variable.get("valueFrom", {}) for variable in main_container(pod).get("env", ()))
-    return {
-        (kind, source[key]["name"])
-        for source in sources
-        for key, kind in REFERENCE_KINDS.items()
-        if key in source
-    }
+    return {(kind, source[key]["name"]) for source in sources for key, kind in REFERENCE_KINDS.items() if key in source}
 
 
-def environment(
-    pod: Pod, base: Mapping[str, str], referred: Mapping[Reference, Mapping[str, str]]
-) -> dict[str, str]:
+def environment(pod: Pod, base: Mapping[str, str], referred: Mapping[Reference, Mapping[str, str]]) -> dict[str, str]:
     """Return the variables of the main container.
 
     Args:
@@ -159,9 +151,7 @@ def environment(
     return values
 
 
-def _value_from(
-    pod: Pod, source: dict[str, Any], referred: Mapping[Reference, Mapping[str, str]]
-) -> str:
+def _value_from(pod: Pod, source: dict[str, Any], referred: Mapping[Reference, Mapping[str, str]]) -> str:
     for key, kind in REFERENCE_KINDS.items():
         if key in source:
             return referred[kind, source[key]["name"]][source[key]["key"]]
@@ -295,9 +285,7 @@ def ended_status(ending: Ending) -> dict[str, Any]:
     return status
 
 
-def _container(
-    name: str, state: dict[str, Any], *, ready: bool = False
-) -> dict[str, Any]:
+def _container(name: str, state: dict[str, Any], *, ready: bool = False) -> dict[str, Any]:
     return {
         "name": name,
         "state": state,

@@ -143,8 +143,8 @@ class Player:
         else:
             await self._report_status(podplay.running_status(started))
             ending = await self._wait(process, started)
-        error = await self._report_outputs()
-        ending = replace(ending, executor_error=ending.executor_error or error)
+        missing = await self._report_outputs()
+        ending = replace(ending, executor_error=ending.executor_error or missing)
         await self._report_status(podplay.ended_status(ending))
         log(f"{name}: {ending}")
         await self.ending.wait()
@@ -162,7 +162,7 @@ class Player:
             "HOME": str(home),
             "LANG": "C.UTF-8",
         }
-        self.template = json.loads(await self._template_text())
+        self.template = json.loads(podplay.template_text(self.pod))
         script = self.directory / "script"
         script.write_text(self.template.get("script", {}).get("source", ""))
         script.chmod(0o700)
@@ -180,13 +180,6 @@ class Player:
                 start_new_session=True,
             )
         return self.process
-
-    async def _template_text(self) -> str:
-        text = podplay.template_text(self.pod)
-        if text != podplay.TEMPLATE_OFFLOADED:
-            return text
-        name = self.pod["metadata"]["name"]
-        return (await self.api.data(("configmaps", name)))[podplay.TEMPLATE_VARIABLE]
 
     def _output(self, stream: str) -> Path:
         return self.directory / stream
@@ -225,9 +218,7 @@ class Player:
 
     async def _report_status(self, status: dict[str, Any]) -> None:
         uid = self.pod["metadata"]["uid"]
-        await self.api.send(
-            "PATCH", f"{self.path}/status", {"metadata": {"uid": uid}, "status": status}
-        )
+        await self.api.send("PATCH", f"{self.path}/status", {"metadata": {"uid": uid}, "status": status})
 
 
 class Node:
@@ -263,7 +254,7 @@ class Node:
         Argo asks for a stream and ignores any failure, so the answer can be a plain one.
         """
         words = request.query.getall("command", [])
-        if len(words) != 4 or words[1] != "kill":  # noqa: PLR2004  # argoexec kill <signal> 1
+        if len(words) != 4 or words[1] != "kill":  # argoexec kill <signal> 1
             return web.Response(status=HTTPStatus.NOT_IMPLEMENTED, text=f"no exec of {words}")
         for player in self.players.values():
             is_asked = player.pod["metadata"]["name"] == request.match_info["pod"]
@@ -357,9 +348,7 @@ async def run(arguments: argparse.Namespace) -> None:
         await runner.setup()
         try:
             tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            tls.load_cert_chain(
-                arguments.certificates / "apiserver.crt", arguments.certificates / "apiserver.key"
-            )
+            tls.load_cert_chain(arguments.certificates / "apiserver.crt", arguments.certificates / "apiserver.key")
             await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
             await node.register(runner.addresses[0][1])
             async with asyncio.TaskGroup() as group:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cluster.access import script
+from cluster.access import script, unique
 from cluster.kube import wait_until
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ def main_exit_code(pod: dict[str, Any]) -> int | None:
     return None
 
 
-def test_a_script_succeeds_and_its_global_output_is_on_the_workflow(
-    workflows: Workflows, tmp_path: Path
-) -> None:
+def test_a_script_succeeds_and_its_global_output_is_on_the_workflow(workflows: Workflows, tmp_path: Path) -> None:
     path = tmp_path / "outcome"
     name = workflows.create(script(write(path, '{"status": "done"}\n'), output=path))
     end = workflows.wait_end(name)
@@ -46,14 +44,12 @@ def test_a_script_succeeds_and_its_global_output_is_on_the_workflow(
     assert outcome(end) == '{"status": "done"}'
 
 
-def test_a_failed_script_fails_the_workflow_and_reports_its_output(
-    workflows: Workflows, tmp_path: Path
-) -> None:
+def test_a_failed_script_fails_the_workflow_and_reports_its_output(workflows: Workflows, tmp_path: Path) -> None:
     path = tmp_path / "outcome"
     source = write(path, "the cell failed") + "raise SystemExit(3)"
     end = workflows.wait_end(workflows.create(script(source, output=path)))
     assert end["status"]["phase"] == "Failed"
-    assert end["status"]["message"] == "Error (exit code 3)"
+    assert end["status"]["message"] == "main: Error (exit code 3)"
     assert outcome(end) == "the cell failed"
 
 
@@ -99,30 +95,64 @@ def test_an_ended_workflow_is_deleted_after_its_ttl(workflows: Workflows) -> Non
     wait_until("gone", lambda: workflows.cluster.api.find(workflows.path(name)) is None)
 
 
-def test_a_cron_workflow_is_accepted_and_a_bad_schedule_is_reported(workflows: Workflows) -> None:
-    spec = {"schedules": ["0 3 * * *"], "suspend": True, "workflowSpec": script("")}
-    good = workflows.create(spec, resource="cronworkflows")
-    bad = workflows.create(spec | {"schedules": ["never"]}, resource="cronworkflows")
-
-    def conditions(name: str) -> list[str]:
+def test_a_cron_workflow_is_accepted_whatever_its_schedule(workflows: Workflows) -> None:
+    # Argo 3.7 only logs that a schedule is malformed: nothing of it reaches the object.
+    for schedule in ("0 3 * * *", "never"):
+        spec = {"schedules": [schedule], "suspend": True, "workflowSpec": script("")}
+        name = workflows.create(spec, resource="cronworkflows")
         found = workflows.cluster.api.get(workflows.path(name, "cronworkflows"))
-        return [item["type"] for item in found.get("status", {}).get("conditions") or ()]
-
-    wait_until("the error is reported", lambda: conditions(bad) == ["SpecError"])
-    assert conditions(good) == []
+        assert found["spec"]["schedules"] == [schedule]
 
 
-def test_a_watch_sees_an_added_a_running_and_an_ended_workflow(
-    cluster: Cluster, workflows: Workflows
-) -> None:
-    labels = {"nbargo-test": "three-events"}
-    collection = f"{cluster.collection('workflows')}?labelSelector=nbargo-test=three-events"
+def test_a_variable_comes_from_a_secret(cluster: Cluster, workflows: Workflows, tmp_path: Path) -> None:
+    name = unique("test")
+    secret = {"metadata": {"name": name}, "stringData": {"key": "from the secret"}}
+    cluster.api.create(cluster.collection("secrets"), secret)
+    path = tmp_path / "outcome"
+    source = f"import os\n{write(path, 'unset')}path.write_text(os.environ['VALUE'])"
+    spec = script(source, output=path)
+    reference = {"secretKeyRef": {"name": name, "key": "key"}}
+    spec["templates"][0]["script"]["env"] = [{"name": "VALUE", "valueFrom": reference}]
+    assert outcome(workflows.wait_end(workflows.create(spec))) == "from the secret"
+    cluster.api.delete(f"{cluster.collection('secrets')}/{name}")
+
+
+def test_a_step_gets_what_the_step_before_it_printed(workflows: Workflows, tmp_path: Path) -> None:
+    path = tmp_path / "outcome"
+    source = write(path, "") + "path.write_text('{{inputs.parameters.printed}}')"
+    spec = script(source, output=path)
+    (second,) = spec["templates"]
+    first = script("print('seven')")["templates"][0] | {"name": "first"}
+    second |= {"name": "second", "inputs": {"parameters": [{"name": "printed"}]}}
+    printed = {"name": "printed", "value": "{{steps.first.outputs.result}}"}
+    steps = [
+        [{"name": "first", "template": "first"}],
+        [{"name": "second", "template": "second", "arguments": {"parameters": [printed]}}],
+    ]
+    spec["templates"] = [{"name": "main", "steps": steps}, first, second]
+    assert outcome(workflows.wait_end(workflows.create(spec))) == "seven"
+
+
+def test_a_template_of_more_than_128_kib_is_an_error(workflows: Workflows) -> None:
+    # Argo moves it to a ConfigMap, which the role of its own installation may not create.
+    end = workflows.wait_end(workflows.create(script("#" * 131_072)))
+    assert end["status"]["phase"] == "Error"
+    assert "configmaps is forbidden" in end["status"]["message"]
+
+
+def test_a_watch_sees_a_workflow_added_running_and_ended(cluster: Cluster, workflows: Workflows) -> None:
+    label = unique("watched")
+    collection = f"{cluster.collection('workflows')}?labelSelector=nbargo-test={label}"
     version = cluster.api.get(collection)["metadata"]["resourceVersion"]
-    seen = []
+    seen: list[tuple[str, str | None]] = []
     with cluster.api.watch(f"{collection}&resourceVersion={version}") as events:
-        workflows.create(script(""), labels=labels)
+        workflows.create(script(""), labels={"nbargo-test": label})
         for event in events:
-            seen.append((event["type"], event["object"].get("status", {}).get("phase")))
-            if event["object"].get("status", {}).get("finishedAt"):
+            status = event["object"].get("status", {})
+            now = event["type"], status.get("phase")
+            # Argo may write a running workflow more than once.
+            if now not in seen:
+                seen.append(now)
+            if status.get("finishedAt"):
                 break
     assert seen == [("ADDED", None), ("MODIFIED", "Running"), ("MODIFIED", "Succeeded")]
