@@ -52,13 +52,16 @@ class Api:
         self.core = f"/api/v1/namespaces/{namespace}"
         self.results = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflowtaskresults"
 
-    async def send(self, method: str, path: str, body: Any) -> None:
-        """Send a request, again and again while the server is away; an object that is gone is fine.
+    async def send(self, method: str, path: str, body: Any) -> bool:
+        """Send a request, again and again while the server is away.
 
         Args:
             method: HTTP's; a PATCH is a JSON merge patch.
             path: The resource.
             body: What is sent as JSON.
+
+        Returns:
+            Whether the server did it; it cannot where the object is gone, or is there already.
 
         Raises:
             RuntimeError: The server refused it.
@@ -71,7 +74,7 @@ class Api:
                 ) as answer:
                     text = await answer.text()
                     if answer.ok or answer.status in GONE:
-                        return
+                        return answer.ok
                     if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                         raise RuntimeError(f"{method} {path}: {text}")
             except aiohttp.ClientError as error:
@@ -132,7 +135,8 @@ class Player:
         target = {"apiVersion": "v1", "kind": "Node", "name": NODE}
         name = self.pod["metadata"]["name"]
         binding = {"metadata": {"name": name}, "target": target}
-        await self.api.send("POST", f"{self.path}/binding", binding)
+        if not await self.api.send("POST", f"{self.path}/binding", binding):
+            return
         await self.api.send("POST", self.api.results, podplay.task_result(self.pod))
         started = podplay.now()
         try:
