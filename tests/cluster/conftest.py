@@ -24,8 +24,8 @@ MISSING = pytest.StashKey[str]()
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build before the first test, because a build outlasts a test's timeout."""
     config = session.config
-    needed = any("cluster" in getattr(item, "fixturenames", ()) for item in session.items)
-    if not needed or config.option.collectonly or KUBECONFIG_VARIABLE in os.environ:
+    used = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    if not used & {"cluster", "control_plane"} or config.option.collectonly or KUBECONFIG_VARIABLE in os.environ:
         return
     capture: Any = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
