@@ -25,7 +25,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Build before the first test, because a build outlasts a test's timeout."""
     config = session.config
     used = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-    if not used & {"cluster", "control_plane"} or config.option.collectonly or KUBECONFIG_VARIABLE in os.environ:
+    needed = used & {"cluster", "control_plane"} and KUBECONFIG_VARIABLE not in os.environ
+    if not needed or config.option.collectonly:
         return
     capture: Any = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
