@@ -4,7 +4,6 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -43,9 +42,8 @@ class Stack:
     # Programs
 
     def start_argo(self) -> Program:
-        command = [sys.executable, "-m", "nbargo_local", "--root", str(self.place.root), "--state"]
         self.place.kubeconfig.unlink(missing_ok=True)
-        program = self._start("argo", command)
+        program = self._start("argo", self.place.argo_command())
         eventually(lambda: _alive(program) and self.place.kubeconfig.exists(), what="the local Argo is ready")
         return program
 

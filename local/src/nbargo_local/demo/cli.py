@@ -21,8 +21,8 @@ from typing import Final
 
 import aiohttp
 
-from nbargo_local.demo import rows
 from nbargo_local.argo import local_argo
+from nbargo_local.demo import rows
 from nbargo_local.demo.children import check_alive, running
 from nbargo_local.demo.examples import EXAMPLES, Example, complaints
 from nbargo_local.demo.lab import Lab
@@ -140,7 +140,7 @@ async def _programs(place: Place, port: int) -> AsyncIterator[tuple[Lab, str]]:
     watcher_log, lab_log = place.logs / "watcher.log", place.logs / "lab.log"
     base = f"http://127.0.0.1:{port}/"
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(local_argo(place))
+        await stack.enter_async_context(local_argo(kubeconfig=place.kubeconfig, workdir=place.work))
         _say("The local Argo runs. Starting the watcher and JupyterLab ...")
         watcher = await stack.enter_async_context(
             running(place.watcher_command(), environment=environment, log=watcher_log)

@@ -47,7 +47,8 @@ class Lab:
 
     async def job(self, job_id: str) -> Mapping[str, Any]:
         """Return a job as the lab describes it."""
-        return await self._call("GET", f"scheduler/jobs/{job_id}")
+        job: Mapping[str, Any] = await self._call("GET", f"scheduler/jobs/{job_id}")
+        return job
 
     async def environment(self) -> str:
         """Return the name of the first runtime environment."""

@@ -87,6 +87,11 @@ class Place:
             "NBARGO_USER": user,
         }
 
+    def argo_command(self) -> list[str]:
+        """Return the command line of the local Argo as a program of its own, which keeps its objects over restarts."""
+        folders = ("--workdir", str(self.work), "--state", str(self.root / "state"))
+        return [sys.executable, "-m", "nbargo_local", "--kubeconfig", str(self.kubeconfig), *folders]
+
     def lab_command(self, *, port: int, token: str, options: tuple[str, ...] = ()) -> list[str]:
         """Return the command line of JupyterLab.
 
