@@ -1,0 +1,143 @@
+"""The runner's text can travel in a manifest and run in an older image, and what it writes stays within bounds."""
+
+import ast
+import json
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbargo_shared import outcome
+from nbargo_submitter import runner
+
+SOURCE = resources.files("nbargo_submitter").joinpath("runner.py").read_text("utf-8")
+
+
+def make_run(directory: Path, **record: Any) -> runner.Run:
+    base = {
+        "version": 1,
+        "job_id": "0b8ff6a5-9f7c-4f1c-9a0e-3a8e6d1f2c77",
+        "name": "a job",
+        "input_filename": "input.ipynb",
+        "runtime_environment_name": "python3",
+        "create_time": 1,
+    }
+    job = {"record": {**base, **record}, "directory": str(directory), "parameters": {}, "kernel": None}
+    return runner.Run(job, "a-uid")
+
+
+def written(run: runner.Run, state: str = "failed") -> outcome.Outcome:
+    run.write_outcome(state)
+    return outcome.parse((run.directory / "outcome.json").read_bytes())
+
+
+def test_its_syntax_is_that_of_python_3_8() -> None:
+    ast.parse(SOURCE, feature_version=(3, 8))
+
+
+def test_it_holds_nothing_that_argo_would_replace() -> None:
+    assert "{{" not in SOURCE
+
+
+def test_it_imports_the_standard_library_alone() -> None:
+    imports = [node for node in ast.walk(ast.parse(SOURCE)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {alias.name if isinstance(node, ast.Import) else node.module for node in imports for alias in node.names}
+    assert {str(name).partition(".")[0] for name in names} <= sys.stdlib_module_names
+
+
+def test_its_limits_are_those_of_the_readers() -> None:
+    assert (runner.MAX_OUTCOME, runner.MAX_FILES) == (outcome.MAX_BYTES, outcome.MAX_FILES)
+    assert {state.value for state in outcome.State} == {"running", "completed", "failed", "interrupted"}
+
+
+@given(st.text(), st.text(), st.none() | st.integers(min_value=0))
+def test_any_error_can_be_read_back(
+    tmp_path_factory: pytest.TempPathFactory, name: str, message: str, cell: int | None
+) -> None:
+    run = make_run(tmp_path_factory.getbasetemp())
+    run.error = runner.RunError(name, message, cell)
+    assert str(written(run).error) == str(run.error)
+
+
+@pytest.mark.parametrize(
+    ("shown", "plain"),
+    [
+        ("\x1b[31mred\x1b[0m \x1b[1;38;5;9mbold\x1b[K", "red bold"),
+        ("\x1b]8;;http://x\x07link\x1b]8;;\x1b\\", "link"),
+        ("bell\x07 nul\0 \ttab\nline", "bell nul \ttab\nline"),
+        ("\udc80", "?"),
+    ],
+)
+def test_terminal_escapes_do_not_reach_the_message(shown: str, plain: str) -> None:
+    assert runner.RunError("E", shown).message == plain
+
+
+def test_a_long_message_is_cut(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    run.error = runner.RunError("N" * 1000, "🦆" * 100_000, 1)
+    error = written(run).error
+    assert error is not None
+    assert (len(error.name), len(error.message), error.message[-1]) == (256, 16_000, "…")
+
+
+def test_only_the_first_reason_counts(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    run.fail(runner.RunError("First", ""))
+    run.fail(runner.RunError("Second", ""))
+    assert str(written(run).error) == "First"
+
+
+def test_the_first_500_files_are_named_and_the_rest_counted(tmp_path: Path) -> None:
+    (tmp_path / "data" / "ä b").mkdir(parents=True)
+    for number in range(620):
+        (tmp_path / "data" / "ä b" / f"{number:03}.csv").touch()
+    left = written(make_run(tmp_path, package_input_folder=True))
+    assert left.files == tuple(f"data/ä b/{number:03}.csv" for number in range(500))
+    assert left.files_omitted == 120
+
+
+def test_an_outcome_fits_its_limit_whatever_is_in_it(tmp_path: Path) -> None:
+    folder = tmp_path.joinpath(*["d" * 200] * 4)
+    folder.mkdir(parents=True)
+    for number in range(500):
+        (folder / f"{number}.txt").touch()
+    run = make_run(tmp_path, package_input_folder=True, parameters={"p": "x" * 60_000})
+    run.error = runner.RunError("E", "🦆" * 20_000)
+    left = written(run)
+    assert (tmp_path / "outcome.json").stat().st_size <= outcome.MAX_BYTES
+    assert left.files
+    assert len(left.files) + left.files_omitted == 500
+
+
+def test_names_that_the_reader_would_refuse_are_counted_as_omitted(tmp_path: Path) -> None:
+    (tmp_path / "back\\slash").touch()
+    (tmp_path / b"not-utf8-\xff".decode(errors="surrogateescape")).touch()
+    (tmp_path / "fine").touch()
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    left = written(make_run(tmp_path, package_input_folder=True))
+    assert (left.files, left.files_omitted) == (("fine",), 2)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    with pytest.raises(TypeError):
+        runner.write_whole(target, None)  # type: ignore[arg-type]
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
+def test_papermill_reads_a_path_as_it_is(name: str) -> None:
+    path = Path("/job", name)
+    assert runner.literal(path).format(a=1) == str(path)
+
+
+def test_a_pods_first_outcome_says_that_it_runs(tmp_path: Path) -> None:
+    left = written(make_run(tmp_path, package_input_folder=True), "running")
+    assert (left.state, left.ended_at) == (outcome.State.RUNNING, None)
+    assert json.loads((tmp_path / "outcome.json").read_bytes())["error"] is None
