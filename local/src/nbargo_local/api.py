@@ -1,20 +1,23 @@
 """The HTTP API of the local Argo: what a kube-apiserver with Argo's CRDs answers, on aiohttp.
 
 It serves workflows and cronworkflows of argoproj.io/v1alpha1, in all namespaces, with the discovery documents and
-/version, /readyz, /livez and /healthz. Not supported, and refused with a 4xx Status that says so, where a client could
-notice: server-side apply, YAML and protobuf bodies, Table and meta.k8s.io/v1beta1 representations, label selectors with
-`<` and `>`.
-Not there at all, with the 404 of an unknown path: every other resource (namespaces among them: an object may be created
-in any), admission, RBAC, OpenAPI, the old /watch/ paths. One token may do everything. managedFields in a request's body
-are ignored. The event window also bounds how old the snapshot of a continue token may be.
+/version, /readyz, /livez and /healthz.
+
+Not supported, and refused with a 4xx Status: server-side apply; YAML and protobuf bodies; Table and meta.k8s.io/v1beta1
+representations; JSON patch paths without a leading slash; a request without a token (a real server may know
+anonymous users). Not there at all, with the 404 of an unknown path: every other resource (namespaces among them: an
+object may be created in any), subresources, OpenAPI, the old /watch/ paths. There is no admission and no RBAC: the
+token may do everything. managedFields in a request's body are ignored, but for the one empty entry that ends the tracking.
+The event window also bounds how old the snapshot of a continue token may be.
 """
 
 import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from nbargo_local.bodies import (
     BODY_LIMIT,
@@ -52,8 +55,6 @@ from nbargo_local.watch import Watch, WatchSettings
 _BASE: Final = f"/apis/{API_VERSION}"
 _PLURALS: Final = {resource.plural: resource for resource in RESOURCES}
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 
 @dataclass
 class Api:
@@ -71,7 +72,7 @@ class Api:
     async def everywhere(self, request: web.Request) -> web.StreamResponse:
         """Serve a list or watch of all namespaces; nothing else is known there."""
         resource = _PLURALS.get(request.match_info["plural"])
-        if resource is None or request.method != "GET":
+        if resource is None or request.method not in {"GET", "HEAD"}:
             return _nothing_here()
         return await self._list_or_watch(request, resource, None)
 
@@ -82,7 +83,7 @@ class Api:
             return _nothing_here()
         namespace = request.match_info["namespace"]
         match request.method:
-            case "GET":
+            case "GET" | "HEAD":
                 return await self._list_or_watch(request, resource, namespace)
             case "POST":
                 return await self._create(request, resource, namespace)
@@ -100,8 +101,10 @@ class Api:
             return _nothing_here()
         address = request.match_info["namespace"], request.match_info["name"]
         match request.method:
-            case "GET":
+            case "GET" | "HEAD":
                 return await self._get(request, resource, address)
+            case "POST":  # the real server does not look at the path's name either
+                return await self._create(request, resource, address[0])
             case "PUT":
                 return await self._update(request, resource, address)
             case "PATCH":
@@ -109,8 +112,7 @@ class Api:
             case "DELETE":
                 return await self._delete(request, resource, address)
             case method:
-                action = {"POST": "create"}.get(method, method.lower())
-                raise method_not_allowed(action, resource.plural)
+                raise method_not_allowed(method.lower(), resource.plural)
 
     async def subresource(self, request: web.Request) -> web.StreamResponse:
         """Refuse every subresource, /status among them: Argo's CRDs declare none."""
@@ -162,7 +164,7 @@ class Api:
 
     async def _create(self, request: web.Request, resource: Resource, namespace: str) -> web.Response:
         form = negotiate(request.headers.get("Accept", ""))
-        body = await json_body(request)
+        body = await json_body(request, resource.kind)
         options = write_options(request, "Create")
         warnings = check_unknown(body, resource, options)
         created = self.store.create(resource, namespace, body, field_manager=options.manager, dry_run=options.dry_run)
@@ -170,7 +172,7 @@ class Api:
 
     async def _update(self, request: web.Request, resource: Resource, address: tuple[str, str]) -> web.Response:
         form = negotiate(request.headers.get("Accept", ""))
-        body = await json_body(request)
+        body = await json_body(request, resource.kind)
         options = write_options(request, "Update")
         check_address(body, address)
         warnings = check_unknown(body, resource, options)
@@ -244,7 +246,7 @@ def build_app(
     *,
     token: str,
     settings: WatchSettings | None = None,
-    middlewares: Sequence[Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]] = (),
+    middlewares: Sequence[Middleware] = (),
 ) -> web.Application:
     """Make the application.
 
@@ -287,7 +289,7 @@ async def _statuses(request: web.Request, handler: Handler) -> web.StreamRespons
         return _nothing_here()
 
 
-def _bearer(token: str) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def _bearer(token: str) -> Middleware:
     wanted = f"Bearer {token}".encode()
 
     @web.middleware

@@ -38,14 +38,19 @@ async def _read(request: web.Request) -> bytes:
         raise too_big(BODY_LIMIT) from None
 
 
-async def json_body(request: web.Request) -> Any:
+async def json_body(request: web.Request, kind: str) -> Any:
     """Decode the object that a POST or PUT carries.
+
+    Args:
+        request: The request.
+        kind: What it is to be, for the message.
 
     Raises:
         ApiError: 400, 413, or 415 for another media type than JSON.
     """
     _require_json(request)
-    return _decode(await _read(request), "couldn't get version/kind; json parse error: ")
+    complaint = f"the object provided is unrecognized (must be of type {kind}): "
+    return _decode(await _read(request), f"{complaint}couldn't get version/kind; json parse error: ")
 
 
 def _require_json(request: web.Request) -> None:
@@ -54,7 +59,7 @@ def _require_json(request: web.Request) -> None:
     # aiohttp says octet-stream when there is no header; the real server then takes JSON.
     named = "Content-Type" in request.headers
     if named and request.content_type != "application/json":
-        raise unsupported_media_type(["application/json", "application/yaml"])
+        raise unsupported_media_type(["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"])
 
 
 def _decode(body: bytes, complaint: str) -> Any:
@@ -141,14 +146,13 @@ def check_address(body: Any, address: tuple[str, str]) -> None:
     if not isinstance(metadata, dict):
         return
     namespace, name = address
-    found = metadata.get("name", "")
+    found = metadata.get("name") or ""
+    if not found:
+        raise bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
     if found != name:
         raise bad_request(f"the name of the object ({found}) does not match the name on the URL ({name})")
-    found = metadata.get("namespace") or namespace
-    if found != namespace:
-        raise bad_request(
-            f"the namespace of the object ({found}) does not match the namespace on the request ({namespace})"
-        )
+    if (metadata.get("namespace") or namespace) != namespace:
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
 
 
 def check_unknown(body: Any, resource: Resource, options: WriteOptions) -> list[str]:

@@ -31,19 +31,22 @@ def track(new: dict[str, Any], old: dict[str, Any] | None, *, manager: str, time
     """Compute managedFields after a write.
 
     Args:
-        new: The object to be stored.
+        new: The object to be stored, with the entries that were there before; none end the tracking.
         old: The object as it was; None for a creation.
         manager: Who writes.
         time: When, as an RFC 3339 string of whole seconds.
 
     Returns:
-        The entries, in the order in which their managers first wrote.
+        The entries, ordered by time and then by manager.
     """
     now, before = _fields(new), _fields(old or {})
     taken = {path for path, value in now.items() if path not in before or before[path] != value}
+    tracked = new["metadata"].get("managedFields", [])
+    if old is not None and not tracked:
+        return []
     entries: list[dict[str, Any]] = []
     written = False
-    for entry in (old or {}).get("metadata", {}).get("managedFields", []):
+    for entry in tracked:
         owned = _paths(entry["fieldsV1"])
         mine = entry["manager"] == manager
         kept = (owned | taken if mine else owned - taken) & now.keys()
@@ -53,7 +56,7 @@ def track(new: dict[str, Any], old: dict[str, Any] | None, *, manager: str, time
         written |= mine
     if taken and not written:
         entries.append(_entry(manager, taken, time))
-    return entries
+    return sorted(entries, key=lambda entry: (entry["time"], entry["manager"]))
 
 
 def _entry(manager: str, paths: set[FieldPath], time: str) -> dict[str, Any]:

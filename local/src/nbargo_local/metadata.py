@@ -112,7 +112,9 @@ def check_metadata(metadata: dict[str, Any]) -> list[Cause]:
 
 
 def check_metadata_update(new: dict[str, Any], old: dict[str, Any]) -> list[Cause]:
-    """Check what an update may not change.
+    """Check what an update may not change, and again what may have changed.
+
+    A broken rule is found by both checks, and so is told more than once, as by the real server.
 
     Args:
         new: The metadata to be stored; fields that the server sets have been filled in.
@@ -136,7 +138,12 @@ def check_metadata_update(new: dict[str, Any], old: dict[str, Any]) -> list[Caus
         for field in _IMMUTABLE
         if new.get(field) != old.get(field)
     )
-    return causes
+    return [
+        *causes,
+        *_check_labels(new.get("labels") or {}),
+        *_check_annotations(new.get("annotations") or {}),
+        *_check_owners(new.get("ownerReferences") or []),
+    ]
 
 
 def _check_names(metadata: dict[str, Any]) -> Iterable[Cause]:
@@ -177,8 +184,8 @@ def _check_annotations(annotations: dict[str, str]) -> Iterable[Cause]:
 
 def _check_owners(owners: list[dict[str, Any]]) -> Iterable[Cause]:
     controllers = [owner for owner in owners if owner.get("controller") is True]
-    for index, owner in enumerate(owners):
-        path = f"metadata.ownerReferences[{index}]"
+    for owner in owners:
+        path = "metadata.ownerReferences"
         if not owner.get("apiVersion"):
             yield invalid_value(f"{path}.apiVersion", "", "version must not be empty")
         for field in ("kind", "name", "uid"):

@@ -14,10 +14,12 @@ from typing import Any
 from nbargo_local.metadata import check_metadata, check_metadata_update
 from nbargo_local.statuses import (
     API_VERSION,
+    GROUP,
     VERSION,
     Cause,
     bad_request,
     conflict,
+    internal,
     invalid,
     invalid_value,
     quoted,
@@ -90,7 +92,7 @@ def by_key(found: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Tell whether two objects hold the same, managedFields aside.
+    """Tell whether two objects hold the same; of managedFields counts only whether there are any.
 
     JSON's true, 1 and 1.0 differ, which Python's == does not tell.
     """
@@ -122,17 +124,22 @@ def normalised(body: Any, resource: Resource) -> dict[str, Any]:
         ApiError: 400, it is not an object of this API at all.
     """
     if not isinstance(body, dict):
-        raise bad_request("couldn't get version/kind; json parse error: the body is not an object")
-    for field in ("kind", "apiVersion"):
-        if not body.get(field) or not isinstance(body[field], str):
-            label = field.capitalize() if field == "kind" else field
-            raise bad_request(f"Object '{label}' is missing in '{_shortened(body)}'")
-    if body["apiVersion"] != API_VERSION:
         raise bad_request(
-            f"the API version in the data ({body['apiVersion']}) does not match "
+            f"the object provided is unrecognized (must be of type {resource.kind}): "
+            "couldn't get version/kind; json parse error: the body is not an object"
+        )
+    if not body.get("kind") or not isinstance(body["kind"], str):
+        raise bad_request(
+            f"the object provided is unrecognized (must be of type {resource.kind}): "
+            f"Object 'Kind' is missing in '{_shortened(body)}'"
+        )
+    if body.get("apiVersion") != API_VERSION:
+        raise bad_request(
+            f"the API version in the data ({body.get('apiVersion') or ''}) does not match "
             f"the expected API version ({API_VERSION})"
         )
-    copied = {key: copy.deepcopy(body[key]) for key in _TOP_LEVEL if key in body}
+    # The CRDs say of no field that it is nullable, so null is as if it were not there.
+    copied = {key: copy.deepcopy(body[key]) for key in _TOP_LEVEL if body.get(key) is not None}
     copied["metadata"] = _typed_metadata(copied.get("metadata"), resource)
     return copied
 
@@ -170,24 +177,52 @@ def keep_server_fields(body: dict[str, Any], old: dict[str, Any]) -> None:
     new_metadata, old_metadata = body["metadata"], old["metadata"]
     new_metadata.setdefault("uid", old_metadata["uid"])
     new_metadata.setdefault("namespace", old_metadata["namespace"])
-    for field in _SERVER_FIELDS:
-        new_metadata.pop(field, None)
-        if field in old_metadata:
-            new_metadata[field] = copy.deepcopy(old_metadata[field])
+    new_metadata["creationTimestamp"] = old_metadata["creationTimestamp"]
+    # A client's deletionTimestamp is refused later on, unless the object has one.
+    if "deletionTimestamp" in old_metadata:
+        new_metadata["deletionTimestamp"] = old_metadata["deletionTimestamp"]
+        new_metadata.setdefault("deletionGracePeriodSeconds", old_metadata["deletionGracePeriodSeconds"])
+    _keep_managers(new_metadata, old_metadata)
     beside = [
         json.dumps({key: each for key, each in obj.items() if key != "metadata"}, sort_keys=True) for obj in (body, old)
     ]
     new_metadata["generation"] = old_metadata["generation"] + (beside[0] != beside[1])
 
 
+def _keep_managers(new_metadata: dict[str, Any], old_metadata: dict[str, Any]) -> None:
+    """Keep the tracked managers; a list of one empty entry is how a client ends the tracking."""
+    ended = new_metadata.pop("managedFields", None) == [{}]
+    if "managedFields" in old_metadata and not ended:
+        new_metadata["managedFields"] = copy.deepcopy(old_metadata["managedFields"])
+
+
+def check_same_object(body: dict[str, Any], old: dict[str, Any], resource: Resource) -> None:
+    """Require that an update which names a uid names that of the stored object.
+
+    Raises:
+        ApiError: 409, it was made from an object that is gone.
+    """
+    wanted, found = body["metadata"].get("uid"), old["metadata"]["uid"]
+    if wanted and wanted != found:
+        why = (
+            "StorageError: invalid object, Code: 4, "
+            f"Key: /registry/{GROUP}/{resource.plural}/{key_of(old)}, ResourceVersion: 0, "
+            f"AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, "
+            f"UID in object meta: {found}"
+        )
+        raise conflict(resource.plural, old["metadata"]["name"], why)
+
+
 def check_version(body: dict[str, Any], old: dict[str, Any], resource: Resource) -> None:
     """Require that an update was made from the stored object.
 
     Raises:
-        ApiError: 409 when it was made from another version, 422 when it names none.
+        ApiError: 409 when it was made from another version, 422 when it names none, 500 when it is no number.
     """
     version = body["metadata"].get("resourceVersion", "")
     name = old["metadata"]["name"]
+    if version and not (version.isascii() and version.isdecimal()):
+        raise internal(f'strconv.ParseUint: parsing "{version}": invalid syntax')
     if version in {"", "0"}:
         cause = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
         raise invalid(resource.plural, name, [cause])
@@ -227,7 +262,7 @@ def check_create(body: dict[str, Any], resource: Resource) -> None:
     causes = _check_kind(body, resource)
     causes = causes or [*check_metadata(body["metadata"]), *_check_schema(body)]
     if causes:
-        raise invalid(resource.kind, body["metadata"].get("name", ""), causes)
+        raise invalid(body["kind"], body["metadata"].get("name", ""), causes)
 
 
 def check_update(body: dict[str, Any], old: dict[str, Any], resource: Resource) -> None:
@@ -236,17 +271,47 @@ def check_update(body: dict[str, Any], old: dict[str, Any], resource: Resource) 
     Raises:
         ApiError: 422, with one cause for each field.
     """
+    update_causes = check_metadata_update(body["metadata"], old["metadata"])
     causes = [
         *check_metadata(body["metadata"]),
-        *check_metadata_update(body["metadata"], old["metadata"]),
-        *(_check_kind(body, resource) or _check_schema(body)),
+        *update_causes,
+        *(_check_kind(body, resource) or [*update_causes, *_check_schema(body)]),
     ]
     if causes:
-        raise invalid(resource.kind, body["metadata"].get("name", ""), causes)
+        raise invalid(body["kind"], body["metadata"].get("name", ""), causes)
+
+
+def check_patched(patched: Any, address: tuple[str, str]) -> None:
+    """Check that a patch has left an object of this API, and the same one.
+
+    Args:
+        patched: The object after the patch.
+        address: Its namespace and name.
+
+    Raises:
+        ApiError: 400 for another name or namespace, 422 for another type.
+    """
+    if not isinstance(patched, dict) or not patched.get("kind"):
+        text = json.dumps(patched, separators=(",", ":"))
+        why = f"Object 'Kind' is missing in '{text}'"
+        raise invalid("", "", [invalid_value("patch", text, why)], group="")
+    namespace, name = address
+    if patched.get("apiVersion") != API_VERSION:
+        cause = invalid_value("apiVersion", patched.get("apiVersion"), f"must be {API_VERSION}")
+        raise invalid(patched["kind"], name, [cause], group="")
+    metadata = patched.get("metadata")
+    found = metadata if isinstance(metadata, dict) else {}
+    if found.get("name") != name:
+        raise bad_request(
+            f"the name of the object ({found.get('name') or ''}) does not match the name on the URL ({name})"
+        )
+    if (found.get("namespace") or namespace) != namespace:
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
 
 
 def _content(obj: dict[str, Any]) -> str:
-    metadata = {key: each for key, each in obj["metadata"].items() if key != "managedFields"}
+    tracked = "managedFields" in obj["metadata"]
+    metadata = obj["metadata"] | {"managedFields": tracked}
     return json.dumps(obj | {"metadata": metadata}, sort_keys=True)
 
 
@@ -260,7 +325,7 @@ def _typed_metadata(metadata: Any, resource: Resource) -> dict[str, Any]:
     if metadata is None:
         return {}
     if not isinstance(metadata, dict):
-        raise _type_error(resource, metadata, "metadata", "v1.ObjectMeta")
+        raise _type_error(resource, metadata, "", "v1.ObjectMeta")
     known = {key: metadata[key] for key in _METADATA if metadata.get(key) not in (None, "", {}, [])}
     for key in _STRINGS:
         _text(resource, key, known.get(key))
@@ -270,7 +335,8 @@ def _typed_metadata(metadata: Any, resource: Resource) -> dict[str, Any]:
     for key, kind in _LISTS.items():
         entries = known.get(key, [])
         if not isinstance(entries, list) or not all(isinstance(each, kind) for each in entries):
-            raise _type_error(resource, entries, f"ObjectMeta.{key}", f"[]{kind.__name__}")
+            wanted = "[]string" if kind is str else "[]v1.OwnerReference"
+            raise _type_error(resource, entries, f"ObjectMeta.{key}", wanted)
     return known
 
 
@@ -289,9 +355,10 @@ def _text(resource: Resource, key: str, value: Any) -> str:
 
 
 def _type_error(resource: Resource, value: Any, field: str, wanted: str) -> Exception:
+    where = f"Go struct field {field}" if field else "Go value"
     return bad_request(
         f'{resource.kind} in version "{VERSION}" cannot be handled as a {resource.kind}: json: '
-        f"cannot unmarshal {_json_type(value)} into Go struct field {field} of type {wanted}"
+        f"cannot unmarshal {_json_type(value)} into {where} of type {wanted}"
     )
 
 

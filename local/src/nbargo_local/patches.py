@@ -1,7 +1,12 @@
-"""JSON merge patch (RFC 7386) and JSON patch (RFC 6902), as pure functions."""
+"""JSON merge patch (RFC 7386) and JSON patch (RFC 6902), as pure functions.
+
+Where the real server's library (evanphx/json-patch) is laxer than RFC 6902, so is this: a missing value is null, a
+replaced key need not be there, an index may be negative. A path without its leading slash is refused here.
+"""
 
 import copy
 import json
+import re
 from typing import Any
 
 from nbargo_local.statuses import bad_request, patch_rejected
@@ -69,22 +74,19 @@ def _check_shape(operation: Any) -> None:
     needed = ["path", *(["from"] if name in {"move", "copy"} else [])]
     if any(not isinstance(operation.get(key), str) for key in needed):
         raise patch_rejected()
-    if name in {"add", "replace", "test"} and "value" not in operation:
-        raise patch_rejected()
 
 
 def _apply(document: Any, operation: dict[str, Any]) -> None:
     path = _parts(operation["path"])
     match operation["op"]:
         case "add":
-            _add(document, path, copy.deepcopy(operation["value"]))
+            _add(document, path, copy.deepcopy(operation.get("value")))
         case "remove":
             _remove(document, path)
         case "replace":
-            _remove(document, path)
-            _add(document, path, copy.deepcopy(operation["value"]))
+            _replace(document, path, copy.deepcopy(operation.get("value")))
         case "test":
-            if _canonical(_get(document, path)) != _canonical(operation["value"]):
+            if _canonical(_get(document, path)) != _canonical(operation.get("value")):
                 raise _MisfitError
         case "move":
             source = _parts(operation["from"])
@@ -118,10 +120,13 @@ def _step(container: Any, part: str) -> Any:
 
 
 def _index(part: str, *, limit: int) -> int:
-    well_formed = part.isdecimal() and (part == "0" or not part.startswith("0"))
-    if not well_formed or int(part) > limit:
+    """Read a list's index; a negative one counts from the end, an extension that the real server has."""
+    if not re.fullmatch(r"-?(0|[1-9][0-9]*)", part):
         raise _MisfitError
-    return int(part)
+    index = int(part) if int(part) >= 0 else int(part) + limit + 1
+    if not 0 <= index <= limit:
+        raise _MisfitError
+    return index
 
 
 def _get(document: Any, path: list[str]) -> Any:
@@ -147,4 +152,14 @@ def _remove(document: Any, path: list[str]) -> None:
     if isinstance(parent, dict):
         del parent[part]
     else:
-        del parent[int(part)]
+        del parent[_index(part, limit=len(parent) - 1)]
+
+
+def _replace(document: Any, path: list[str], value: Any) -> None:
+    """Set a value; a key that an object does not have is added, as by the real server's library."""
+    parent, part = _get(document, path[:-1]), path[-1]
+    if isinstance(parent, dict):
+        parent[part] = value
+    else:
+        _remove(document, path)
+        _add(document, path, value)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nbargo_local.metadata import label_value_errors, qualified_name_errors
-from nbargo_local.statuses import bad_request, invalid_value, quoted
+from nbargo_local.statuses import bad_request, invalid_value
 
-Operator = Literal["=", "!=", "in", "notin", "exists", "absent"]
+Operator = Literal["=", "!=", "in", "notin", "exists", "absent", ">", "<"]
 
 _TOKEN = re.compile(r"\s*(==|=|!=|!|\(|\)|,|>|<|[^\s=!(),<>]+)")
 _SYMBOLS = frozenset({"(", ")", ",", "=", "==", "!=", "!", "<", ">"})
+_INTEGER = "[+-]?[0-9]+"
 _FIELDS = ("metadata.name", "metadata.namespace")
 
 
@@ -37,8 +38,16 @@ class Requirement:
                 return self.key not in labels
             case "=" | "in":
                 return self.key in labels and labels[self.key] in self.values
+            case ">" | "<":
+                return self._compares(labels.get(self.key, ""))
             case _:
                 return self.key not in labels or labels[self.key] not in self.values
+
+    def _compares(self, value: str) -> bool:
+        (limit,) = map(int, self.values)
+        if not re.fullmatch(_INTEGER, value):
+            return False
+        return int(value) > limit if self.operator == ">" else int(value) < limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +104,17 @@ class _LabelParser:
         self._at = 0
 
     def parse(self) -> tuple[Requirement, ...]:
-        if not self._tokens:
-            return ()
-        found = [self._requirement()]
-        while self._peek() == ",":
-            self._next()
+        found: list[Requirement] = []
+        while self._peek() or found:
+            if self._peek() != "!" and self._peek() in {"", *_SYMBOLS}:
+                wanted = "identifier after ','" if found else "!, identifier, or 'end of string'"
+                raise bad_request(f"found '{self._peek()}', expected: {wanted}")
             found.append(self._requirement())
-        if self._peek():
-            raise self._error(f"found '{self._peek()}', expected: ',' or 'end of string'")
+            if not self._peek():
+                break
+            if self._peek() != ",":
+                raise bad_request(f"found '{self._peek()}', expected: ',' or 'end of string'")
+            self._next()
         return tuple(found)
 
     def _requirement(self) -> Requirement:
@@ -111,12 +123,10 @@ class _LabelParser:
             self._next()
         key = self._identifier()
         for error in qualified_name_errors(key):
-            raise self._error(f"key: {invalid_value('key', key, error).message}")
-        operator = self._peek()
-        if absent or operator in {"", ","}:
+            raise self._error(f"<nil>: {invalid_value('', key, error).message}")
+        if absent or self._peek() in {"", ","}:
             return Requirement(key, "absent" if absent else "exists")
-        self._next()
-        match operator:
+        match operator := self._next():
             case "=" | "==":
                 return Requirement(key, "=", self._one_value(key))
             case "!=":
@@ -124,12 +134,17 @@ class _LabelParser:
             case "in" | "notin":
                 return Requirement(key, operator, self._value_set(key))
             case "<" | ">":
-                raise bad_request(
-                    f"unable to parse requirement: the operator '{operator}' is not supported "
-                    "by the local API of nbargo"
-                )
+                return Requirement(key, operator, self._integer())
             case _:
                 raise self._error(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
+
+    def _integer(self) -> frozenset[str]:
+        value = self._identifier()
+        if not re.fullmatch(_INTEGER, value):
+            why = "for 'Gt', 'Lt' operators, the value must be an integer"
+            message = invalid_value("", value, why).message
+            raise self._error(f"values[0]: {message}")
+        return frozenset({value})
 
     def _one_value(self, key: str) -> frozenset[str]:
         if self._peek() in {"", ","}:
@@ -142,12 +157,10 @@ class _LabelParser:
         self._next()
         values, current = set(), ""
         while (found := self._next()) != ")":
-            if not found:
-                raise self._error(f"found '{found}', expected: ',', ')' or identifier")
             if found == ",":
                 values.add(current)
                 current = ""
-            elif current or found in _SYMBOLS:
+            elif current or found in {"", *_SYMBOLS}:
                 raise self._error(f"found '{found}', expected: ',' or ')'")
             else:
                 current = self._checked(key, found)
@@ -192,7 +205,7 @@ def _parse_fields(text: str) -> tuple[tuple[str, bool, str], ...]:
     for term in filter(None, text.split(",")):
         parts = re.fullmatch(r"(.*?)(==|!=|=)(.*)", term, flags=re.DOTALL)
         if not parts:
-            raise bad_request(f"invalid selector: {quoted(text)}; can't understand {quoted(term)}")
+            raise bad_request(f"invalid selector: '{text}'; can't understand '{term}'")
         path, operator, value = parts.groups()
         if path not in _FIELDS:
             raise bad_request(f"field label not supported: {path}")

@@ -3,15 +3,16 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
-from nbargo_local.api import Handler, build_app
+from nbargo_local.api import build_app
 from nbargo_local.garbage import collect_garbage
 from nbargo_local.statefile import StateFile, write_private
 from nbargo_local.store import Store
@@ -21,8 +22,6 @@ from nbargo_shared.errors import ConfigError
 _HOST: Final = "127.0.0.1"
 _NAME: Final = "nbargo-local"
 _SHUTDOWN_SECONDS: Final = 2.0
-
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class LocalServer:
             ) from error
         return int(runner.addresses[0][1])
 
-    def _run(self, stack: AsyncExitStack, work: Any) -> None:
+    def _run(self, stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
 
         async def stop() -> None:

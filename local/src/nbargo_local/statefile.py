@@ -78,6 +78,8 @@ class StateFile:
             ) from error
         if text:
             self._load(store, text)
+            # From now on a crash loses the newest revisions, which the file has to tell.
+            write_private(self.path, _encode(store.dump(), clean=False))
 
     async def follow(self, store: Store) -> None:
         """Write after changes, until cancelled; a write that has begun is ended first."""

@@ -136,9 +136,10 @@ def invalid(kind: str, name: str, causes: list[Cause], *, group: str = GROUP) ->
     texts = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     joined = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     details: dict[str, Any] = {"name": name} if name else {}
-    details |= {"group": group, "kind": kind}
+    details |= {key: value for key, value in (("group", group), ("kind", kind)) if value}
     details["causes"] = [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes]
-    message = f"{kind}.{group} {quoted(name)} is invalid: {joined}"
+    qualified = f"{kind}.{group}" if group else kind
+    message = f"{qualified} {quoted(name)} is invalid: {joined}"
     return ApiError(422, "Invalid", message, details=details)
 
 

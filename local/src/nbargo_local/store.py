@@ -19,7 +19,6 @@ from nbargo_local.selectors import Selector
 from nbargo_local.statuses import (
     already_exists,
     bad_request,
-    conflict,
     internal,
     not_found,
     unsupported_media_type,
@@ -190,18 +189,9 @@ class Store:
         """
         body = objects.normalised(body, resource)
         old = self.get(resource, namespace, name)
-        wanted, found = body["metadata"].get("uid"), (old or {"metadata": {}})["metadata"]
-        if wanted and wanted != found.get("uid"):
-            raise conflict(
-                resource.plural,
-                name,
-                "StorageError: invalid object, Code: 4, "
-                f"Key: /argoproj.io/{resource.plural}/{namespace}/{name}, ResourceVersion: 0, "
-                f"AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, "
-                f"UID in object meta: {found.get('uid', '')}",
-            )
         if old is None:
             raise not_found(resource.plural, name)
+        objects.check_same_object(body, old, resource)
         return self._replace(resource, body, old, field_manager=field_manager, dry_run=dry_run)
 
     def patch(  # noqa: PLR0913 - the object's address is three of them
@@ -238,6 +228,7 @@ class Store:
         if old is None:
             raise not_found(resource.plural, name)
         patched = merge_patch(old, patch) if content_type == MERGE_PATCH else json_patch(old, patch)
+        objects.check_patched(patched, (namespace, name))
         body = objects.normalised(patched, resource)
         return self._replace(resource, body, old, field_manager=field_manager, dry_run=dry_run)
 
@@ -348,6 +339,8 @@ class Store:
             return old
         time = self._time()
         body["metadata"]["managedFields"] = track(body, old, manager=field_manager, time=time)
+        if not body["metadata"]["managedFields"]:
+            del body["metadata"]["managedFields"]
         if dry_run:
             return body
         if "deletionTimestamp" in body["metadata"] and not body["metadata"].get("finalizers"):

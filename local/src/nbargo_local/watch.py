@@ -155,7 +155,7 @@ class Watch:
         for _, obj in sorted(found.items()):
             if self.options.selector.matches(obj):
                 yield _line("ADDED", self.form.watched(obj))
-        if self.options.initial_events and self.options.bookmarks:
+        if self.options.bookmarks:
             yield self._bookmark(initial_end=True)
 
     def _lines(self, events: Iterable[Event]) -> Iterable[bytes]:
