@@ -1,0 +1,122 @@
+"""A job's row comes from its object and record, with every column as jupyter-scheduler's own ORM writes it."""
+
+from dataclasses import replace
+
+from jupyter_scheduler.models import DescribeJob
+from jupyter_scheduler.orm import Job, create_session
+
+from unit.watcher_store.world import ASKED, END, JOB, OBJECT, OUTCOME, RECORD, RUNNING, START, SUCCEEDED, World, see
+
+
+async def test_a_new_workflow_gets_a_row_with_all_columns(world: World) -> None:
+    async with world.projector() as projector:
+        await see(projector, OBJECT)
+    assert world.row() == {
+        "job_id": JOB,
+        "job_definition_id": None,
+        "name": "numbers",
+        "status": "QUEUED",
+        "status_message": None,
+        "start_time": None,
+        "end_time": None,
+        "create_time": ASKED,
+        "update_time": ASKED,
+        "url": f"/jobs/{JOB}",
+        "pid": None,
+        "idempotency_token": "t",
+        "runtime_environment_name": "python3",
+        "runtime_environment_parameters": '{"cores": 2}',
+        "compute_type": None,
+        "input_filename": "numbers.ipynb",
+        "output_formats": '["ipynb", "html"]',
+        "tags": '["a"]',
+        "parameters": '{"n": "3"}',
+        "email_notifications": None,
+        "timeout_seconds": 600,
+        "retry_on_timeout": 0,
+        "max_retries": 0,
+        "min_retry_interval_millis": 0,
+        "output_filename_template": "{{input_filename}}",
+        "package_input_folder": 0,
+        "packaged_files": "[]",
+    }
+
+
+async def test_the_columns_are_those_that_jupyter_schedulers_orm_writes(world: World) -> None:
+    async with world.projector() as projector:
+        await see(projector, OBJECT)
+    ours = world.row()
+    world.sql("DELETE FROM jobs")
+    with create_session(f"sqlite:///{world.database}")() as session:
+        session.add(
+            Job(
+                job_id=JOB,
+                name=RECORD.name,
+                status="QUEUED",
+                input_filename=RECORD.input_filename,
+                runtime_environment_name=RECORD.runtime_environment_name,
+                runtime_environment_parameters=dict(RECORD.runtime_environment_parameters),
+                output_formats=list(RECORD.output_formats),
+                parameters=dict(RECORD.parameters),
+                tags=list(RECORD.tags),
+                output_filename_template=RECORD.output_filename_template,
+                idempotency_token=RECORD.idempotency_token,
+                package_input_folder=RECORD.package_input_folder,
+                create_time=ASKED,
+                update_time=ASKED,
+            )
+        )
+        session.commit()
+        session.get_bind().dispose()
+    assert ours == world.row()
+
+
+async def test_jupyter_scheduler_reads_the_row(world: World) -> None:
+    async with world.projector() as projector:
+        await see(projector, OBJECT)
+    with create_session(f"sqlite:///{world.database}")() as session:
+        job = DescribeJob.from_orm(session.query(Job).one())
+        session.get_bind().dispose()
+    assert (job.job_id, job.parameters, job.tags, job.packaged_files) == (JOB, {"n": "3"}, ["a"], [])
+
+
+async def test_a_job_goes_through_its_statuses_with_times(world: World) -> None:
+    async with world.projector() as projector:
+        await see(projector, OBJECT, RUNNING)
+        running = world.row()
+        await see(projector, SUCCEEDED)
+    ended = world.row()
+    assert running is not None
+    assert ended is not None
+    assert [running[name] for name in ("status", "start_time", "end_time", "update_time")] == [
+        "IN_PROGRESS",
+        START,
+        None,
+        START,
+    ]
+    assert [ended[name] for name in ("status", "start_time", "end_time", "update_time")] == [
+        "COMPLETED",
+        START,
+        END,
+        END,
+    ]
+    assert [str(change.row.status) for change in world.changes] == ["QUEUED", "IN_PROGRESS", "COMPLETED"]
+
+
+async def test_the_outcome_file_gives_the_exact_times(world: World) -> None:
+    world.leave(OUTCOME)
+    async with world.projector() as projector:
+        await see(projector, RUNNING, SUCCEEDED)
+    row = world.row()
+    assert row is not None
+    assert (row["start_time"], row["end_time"]) == (OUTCOME.started_at, OUTCOME.ended_at)
+
+
+async def test_files_are_listed_when_the_folder_came_along(world: World) -> None:
+    record = replace(RECORD, package_input_folder=True)
+    world.leave(replace(OUTCOME, job=record, files=("a.csv", "b/c.csv")))
+    async with world.projector() as projector:
+        await see(projector, replace(RUNNING, job_json=record.to_json()), replace(SUCCEEDED, job_json=record.to_json()))
+    row = world.row()
+    assert row is not None
+    assert row["packaged_files"] == '["a.csv", "b/c.csv"]'

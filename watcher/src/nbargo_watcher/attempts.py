@@ -1,0 +1,142 @@
+"""Which attempt an observation belongs to, and whether it may still say something about the row.
+
+An attempt is a Workflow's uid and its `status.startedAt`. `argo retry` keeps the uid, clears the completed label and
+sets a new start; a retry from Argo's archive makes a new object of the same name; `argo resubmit` makes another one.
+"""
+
+from typing import Final
+
+from nbargo_shared.errors import RecordError
+from nbargo_shared.outcome import Outcome, State, parse
+from nbargo_shared.status import Status
+from nbargo_watcher.evidence import Evidence
+from nbargo_watcher.model import Observed
+from nbargo_watcher.rows import STOPS, TERMINAL, Projected, Row
+from nbargo_watcher.versions import Order, compare
+
+ENDED: Final = frozenset({"Succeeded", "Failed", "Error"})
+
+ABSENT: Final = 1
+"""Value of `gone` for a Workflow that was in no list: it may turn up again, the same as before."""
+DELETED: Final = 2
+"""Value of `gone` for a Workflow whose deletion was seen: what is not newer is late."""
+
+
+def standing(projected: Projected | None, evidence: Evidence, observed: Observed) -> Order | None:
+    """Return how an object stands to what is remembered, or None if it says nothing new about this job.
+
+    Args:
+        projected: What is remembered of the job.
+        evidence: Where the object comes from.
+        observed: The object, or its last body.
+    """
+    if projected is None or not projected.uid:
+        return Order.UNKNOWN
+    order = compare(observed.resource_version, projected.resource_version)
+    if observed.uid != projected.uid:
+        return None if evidence.gone or not _replaces(projected, observed, order) else order
+    if evidence.archived:
+        return Order.NEWER
+    if order is Order.SAME:
+        return _standing_of_same(projected, evidence)
+    if order is Order.OLDER or (order is Order.UNKNOWN and _earlier(observed, projected)):
+        return None
+    return order
+
+
+def is_new_attempt(projected: Projected | None, observed: Observed | None) -> bool:
+    """Return whether an object is in a later attempt than the one that is remembered."""
+    if projected is None or observed is None:
+        return False
+    if projected.uid and observed.uid != projected.uid:
+        return True
+    if observed.started_at is None or projected.started_at is None:
+        return False
+    return observed.started_at > projected.started_at
+
+
+def is_settled(row: Row, projected: Projected, observed: Observed, order: Order) -> bool:
+    """Return whether the row has ended for good as far as this object goes: terminal statuses are sticky."""
+    if not row.is_terminal or projected.status not in TERMINAL or is_new_attempt(projected, observed):
+        return False
+    ended = observed.phase in ENDED
+    if order is Order.NEWER:
+        finished_again = (observed.finished_at or 0) > (projected.finished_at or observed.finished_at or 0)
+        retried = not ended and not observed.completed
+        return not (projected.gone or finished_again or retried)
+    return not (projected.gone and ended)
+
+
+def is_stopped_by_user(row: Row | None, projected: Projected | None, observed: Observed) -> bool:
+    """Return whether somebody else has set the row to a stop that the cluster does not show yet."""
+    if row is None or row.status not in STOPS or is_new_attempt(projected, observed):
+        return False
+    return projected is None or row.status != projected.status
+
+
+def stop_requested(row: Row | None, projected: Projected | None, observed: Observed | None) -> bool:
+    """Return whether anything says that the user asked for a stop."""
+    if observed is not None and (observed.shutdown or observed.stop_requested):
+        return True
+    if is_new_attempt(projected, observed):
+        return False
+    return bool(projected and projected.stop) or (row is not None and row.status == Status.STOPPING)
+
+
+def outcome_of(projected: Projected | None, evidence: Evidence) -> Outcome | None:
+    """Return the outcome that tells of this attempt, or None.
+
+    The file comes first, then the object's own parameter; of two the one that began later, because a retried object may
+    still carry the parameter of the attempt before. One that had ended before the attempt began is the earlier one's.
+
+    Args:
+        projected: What is remembered of the job.
+        evidence: The evidence.
+    """
+    found = [item for item in (evidence.outcome, _parameter(evidence.observed)) if item and _counts(item, evidence)]
+    begun = _attempt_start(projected, evidence.observed)
+    current = [item for item in found if item.ended_at is None or item.ended_at >= begun]
+    return max(current, key=lambda item: (item.started_at, item.state is not State.RUNNING), default=None)
+
+
+def _parameter(observed: Observed | None) -> Outcome | None:
+    if observed is None or not observed.outcome_json:
+        return None
+    try:
+        return parse(observed.outcome_json)
+    except RecordError:
+        return None
+
+
+def _counts(outcome: Outcome, evidence: Evidence) -> bool:
+    """Return whether an outcome is this job's, and this Workflow's unless the Workflow is gone."""
+    if outcome.job_id != evidence.job_id:
+        return False
+    return evidence.gone or outcome.workflow_uid in {"", evidence.uid}
+
+
+def _attempt_start(projected: Projected | None, observed: Observed | None) -> int:
+    started = observed.started_at if observed else projected.started_at if projected else None
+    return started or 0
+
+
+def _standing_of_same(projected: Projected, evidence: Evidence) -> Order | None:
+    if evidence.gone:
+        return Order.SAME
+    return Order.NEWER if projected.gone == ABSENT else None
+
+
+def _replaces(projected: Projected, observed: Observed, order: Order) -> bool:
+    """Return whether another uid's object took the place of the one that is remembered.
+
+    A name is free only after its object is gone, so a later object of the same name is its successor; one with another
+    name is a copy.
+    """
+    same_name = projected.name in {"", observed.name} and projected.namespace in {"", observed.namespace}
+    if not same_name or order in {Order.OLDER, Order.SAME}:
+        return False
+    return order is Order.NEWER or not _earlier(observed, projected)
+
+
+def _earlier(observed: Observed, projected: Projected) -> bool:
+    return (observed.started_at or 0) < (projected.started_at or 0)

@@ -1,0 +1,353 @@
+"""The projector: takes what the reflector reads and makes the rows say so.
+
+Each batch is read, looked into, decided and written; if somebody else wrote in between, it is decided again. A call
+that raised may be repeated with the same arguments: what was written already changes nothing the second time.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from types import TracebackType
+from typing import Final, Self
+
+from nbargo_shared.errors import DatabaseError, NbargoError, RecordError
+from nbargo_shared.outcome import Outcome, State
+from nbargo_watcher.brake import CONFIRM_AFTER, Brake
+from nbargo_watcher.evidence import Change, Evidence, of_object
+from nbargo_watcher.model import Event, Observed
+from nbargo_watcher.outcomes import OutcomeFiles
+from nbargo_watcher.reconcile import reconcile
+from nbargo_watcher.resolve import Resolver
+from nbargo_watcher.store import Checkpoint, Known, Loaded, Store
+from nbargo_watcher.tally import Tally
+from nbargo_watcher.versions import Order, compare, newest
+
+BATCH: Final = 500
+"""Rows of one transaction: a few milliseconds of SQLite, of the 50 that a transaction may take."""
+CHECKPOINT_INTERVAL: Final = 300.0
+"""Seconds between two checkpoints that are written for their own sake; at most so much is read again after a crash."""
+_TRIES: Final = 8  # against other writers; each try takes milliseconds
+_CHECKED: Final = 50  # absences of one list that are looked at one by one; for more the complete list is believed
+_REMEMBERED: Final = 4096  # resourceVersions of objects that changed nothing
+_SKEW: Final = 60_000  # milliseconds that two machines' clocks may be apart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reports:
+    """Whom the projector tells what it does.
+
+    Attributes:
+        change: Told of every change of a row, once it is written (in a dry run: instead of writing it).
+        quarantined: Told of an object whose record is not valid, once for each of its versions.
+    """
+
+    change: Callable[[Change], None] = lambda _: None
+    quarantined: Callable[[Observed, NbargoError], None] = lambda *_: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """The two clocks.
+
+    Attributes:
+        monotonic: Seconds, never going back.
+        wall: Seconds since 1970.
+    """
+
+    monotonic: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+
+
+class Projector:
+    """Writes the rows of one user; implements `model.Sink`. An async context manager around its last checkpoint.
+
+    Args:
+        store: The open database.
+        user: Value of the user label; objects with another are passed over.
+        server: What identifies the API server and its data: another one's resourceVersions are not resumed from.
+        resolver: Looks further where an object alone does not say what became of a job.
+        files: The outcome files, for `sweep`.
+        once: Whether this is a single run: a second list confirms a mass disappearance at once, and no checkpoint is
+            written for its own sake.
+        reports: Whom to tell.
+        clocks: The clocks.
+    """
+
+    def __init__(  # noqa: PLR0913 - its collaborators, all by name
+        self,
+        *,
+        store: Store,
+        user: str,
+        server: str,
+        resolver: Resolver,
+        files: OutcomeFiles,
+        once: bool = False,
+        reports: Reports | None = None,
+        clocks: Clocks | None = None,
+    ) -> None:
+        self._store = store
+        self._user = user
+        self._identity = f"{server} {user}"
+        self._resolver = resolver
+        self._files = files
+        self._once = once
+        self._reports = reports or Reports()
+        self._clocks = clocks or Clocks()
+        self._brake = Brake(confirm_after=0.0 if once else CONFIRM_AFTER)
+        self._pending: dict[str, Checkpoint] = {}
+        self._stored: dict[str, str] = {}
+        self._written_at = self._clocks.monotonic()
+        self._dirty: set[str] = set()
+        self._listed_at: dict[str, int] = {}
+        self._seen: dict[str, str] = {}
+        self._rejected: dict[str, str] = {}
+        self.tally = Tally()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None or not issubclass(kind, DatabaseError):
+            await self.close()
+
+    @property
+    def degraded(self) -> str:
+        """Why rows are held back; "" if none are."""
+        return self._brake.degraded
+
+    def confirm_at(self, scope: str) -> float | None:
+        """Return from when, by the monotonic clock, another list is wanted to confirm a mass disappearance, if any."""
+        return self._brake.confirm_at(scope)
+
+    async def checkpoint(self, scope: str) -> str | None:
+        """Return the resourceVersion up to which the rows are true, or None if that is not known."""
+        if found := self._pending.get(scope):
+            return found.resource_version
+        stored = await self._store.checkpoint(scope)
+        if stored is None or stored.identity != self._identity:
+            return None
+        self._stored[scope] = stored.resource_version
+        return stored.resource_version
+
+    async def page(self, scope: str, objects: Sequence[Observed]) -> None:
+        """Take one page of a list that is under way."""
+        await self._take(scope, (of_object(scope, observed) for observed in self._ours(objects)), None)
+
+    async def listed(self, scope: str, *, uids: frozenset[str], resource_version: str) -> None:
+        """Take the end of a complete list: whatever is not among *uids* is gone. Moves the checkpoint."""
+        live, vanished = await self._diff(scope, uids)
+        hold = self._brake.check(scope, live=live, vanished=len(vanished), now=self._clocks.monotonic())
+        absent = () if hold else self._absences(scope, vanished, resource_version)
+        await self._take(scope, absent, self._checkpoint(scope, resource_version))
+        if not hold:
+            self._listed_at[scope] = self._now()
+
+    async def events(self, scope: str, events: Sequence[Event], *, resource_version: str) -> None:
+        """Take a batch of watch events and move the checkpoint in the same commit."""
+        deleted = {id(event.observed): event.deleted for event in events}
+        ours = self._ours([event.observed for event in events])
+        batch = (of_object(scope, observed, deleted=deleted[id(observed)]) for observed in ours)
+        await self._take(scope, batch, self._checkpoint(scope, resource_version))
+
+    async def sweep(self) -> None:
+        """Take the outcome files of jobs that have no Workflow to follow: ended and collected while nobody watched.
+
+        To be called after every scope was listed.
+
+        Raises:
+            FilesError: The volume did not answer.
+        """
+        scan = self._files.scan()
+        while job_ids := await scan.step():
+            loaded = await self._store.load(job_ids)
+            unknown = [job_id for job_id in job_ids if _is_orphan(loaded.known[job_id])]
+            outcomes = await self._files.read(unknown)
+            orphans = (outcome for outcome in outcomes.values() if self._is_over(outcome))
+            await self._take("", (_of_outcome(outcome) for outcome in orphans), None)
+
+    async def beat(self, watcher: str) -> None:
+        """Say in the database that this watcher lives; to be called every `tables.BEAT_INTERVAL` seconds."""
+        if not self._store.dry_run:
+            await self._store.beat(watcher, self._now())
+
+    async def close(self) -> None:
+        """Write the checkpoint that was kept in memory, if it is worth a commit."""
+        if self._pending and not self._once and not self._store.dry_run:
+            await self._flush()
+
+    async def _take(self, scope: str, batch: Iterable[Evidence], checkpoint: Checkpoint | None) -> None:
+        remaining = iter(batch)
+        step = list(islice(remaining, BATCH))
+        while step:
+            following = list(islice(remaining, BATCH))
+            await self._apply(scope, step, None if following else checkpoint)
+            step = following
+        if checkpoint is not None:
+            await self._advance(scope, checkpoint)
+
+    async def _apply(self, scope: str, batch: list[Evidence], checkpoint: Checkpoint | None) -> None:
+        looked_at = len(batch)
+        for _ in range(_TRIES):
+            loaded = await self._store.load({item.job_id for item in batch})
+            batch = await self._resolver.complete(batch, loaded.known)
+            plan = _Plan(loaded, self._seen)
+            changes = plan.decide(batch)
+            if not changes or await self._commit(scope, changes, checkpoint, loaded.version):
+                break
+        else:
+            raise DatabaseError("Other programs keep writing to the database", hint="It is tried again")
+        self._settle(plan, changes, looked_at)
+
+    async def _commit(self, scope: str, changes: list[Change], checkpoint: Checkpoint | None, version: int) -> bool:
+        if self._store.dry_run:
+            return True
+        if not await self._store.commit(changes, checkpoint, version=version):
+            return False
+        self.tally.commits += 1
+        self._dirty.add(scope)
+        if checkpoint is not None:
+            self._wrote(checkpoint)
+        return True
+
+    def _settle(self, plan: "_Plan", changes: list[Change], looked_at: int) -> None:
+        """Count and report what is written now."""
+        for uid, version in plan.unchanged.items():
+            _put(self._seen, uid, version)
+        for change in changes:
+            self._seen.pop(change.projected.uid, None)
+            if change.is_visible:
+                self._reports.change(change)
+        for observed, error in plan.rejected:
+            if self._rejected.get(observed.uid) != observed.resource_version:
+                _put(self._rejected, observed.uid, observed.resource_version)
+                self._reports.quarantined(observed, error)
+                self.tally.quarantined += 1
+        self.tally.unresolved = self._resolver.unresolved
+        self.tally.count(changes, looked_at=looked_at - len(plan.rejected))
+
+    async def _advance(self, scope: str, checkpoint: Checkpoint) -> None:
+        """Move a checkpoint that no change of a row has carried along: in memory, and now and then in the file."""
+        if self._store.dry_run or self._stored.get(scope) == checkpoint.resource_version:
+            return
+        self._pending[scope] = checkpoint
+        due = self._clocks.monotonic() - self._written_at >= CHECKPOINT_INTERVAL
+        if scope in self._dirty or (due and not self._once):
+            await self._flush()
+
+    async def _flush(self) -> None:
+        for checkpoint in list(self._pending.values()):
+            await self._store.commit((), checkpoint, version=None)
+            self.tally.commits += 1
+            self._wrote(checkpoint)
+
+    def _wrote(self, checkpoint: Checkpoint) -> None:
+        self._pending.pop(checkpoint.scope, None)
+        self._stored[checkpoint.scope] = checkpoint.resource_version
+        self._dirty.discard(checkpoint.scope)
+        self._written_at = self._clocks.monotonic()
+
+    def _checkpoint(self, scope: str, resource_version: str) -> Checkpoint | None:
+        """Return the checkpoint to write, or None while rows are held back: a restart has to list again."""
+        if self._brake.holds(scope):
+            return None
+        return Checkpoint(scope=scope, identity=self._identity, resource_version=resource_version)
+
+    def _ours(self, objects: Sequence[Observed]) -> list[Observed]:
+        """Return the objects that stand for this user's jobs; a copy by `argo resubmit` has the original's job id."""
+        ours = [item for item in objects if item.user == self._user and item.job_id and not item.resubmitted]
+        self.tally.ignored += len(objects) - len(ours)
+        return ours
+
+    async def _diff(self, scope: str, uids: frozenset[str]) -> tuple[int, list[tuple[str, str]]]:
+        """Return how many rows of a scope have not ended, and which of them are not among *uids*."""
+        live, vanished, after = 0, [], ""
+        while page := await self._store.live(scope, after=after, limit=BATCH):
+            live += len(page)
+            vanished += [(job_id, uid) for job_id, uid in page if uid not in uids]
+            after = page[-1][0]
+        return live, vanished
+
+    def _absences(self, scope: str, vanished: list[tuple[str, str]], resource_version: str) -> Iterable[Evidence]:
+        for place, (job_id, uid) in enumerate(vanished):
+            yield Evidence(
+                job_id=job_id,
+                scope=scope,
+                gone=True,
+                uid=uid,
+                resource_version=resource_version,
+                checked=place >= _CHECKED,
+            )
+
+    def _is_over(self, outcome: Outcome) -> bool:
+        """Return whether a run without a Workflow can be said to have ended.
+
+        A running one's Workflow was there before its pod; so it is gone if a list that was complete well after the pod
+        began does not have it.
+        """
+        if outcome.state is not State.RUNNING:
+            return True
+        listed_at = min(self._listed_at.values(), default=0)
+        return outcome.started_at < listed_at - _SKEW
+
+    def _now(self) -> int:
+        return int(self._clocks.wall() * 1000)
+
+
+class _Plan:
+    """The decisions on one batch, one after the other: a job may come twice, as the original and as its successor."""
+
+    def __init__(self, loaded: Loaded, seen: dict[str, str]) -> None:
+        self._known = dict(loaded.known)
+        self._seen = seen
+        self.unchanged: dict[str, str] = {}
+        self.rejected: list[tuple[Observed, NbargoError]] = []
+
+    def decide(self, batch: Iterable[Evidence]) -> list[Change]:
+        """Return what to write, in order."""
+        changes = []
+        for evidence in batch:
+            row, projected = self._current(evidence.job_id)
+            try:
+                change = reconcile(row, projected, evidence)
+            except RecordError as error:
+                if evidence.observed is not None:
+                    self.rejected.append((evidence.observed, error))
+                continue
+            if change is not None:
+                changes.append(change)
+                self._known[change.job_id] = (change.row, change.projected)
+            elif projected is not None and evidence.uid == projected.uid:
+                self._note(evidence, projected.resource_version)
+        return changes
+
+    def _current(self, job_id: str) -> Known:
+        """Return a job's row and memory, with the resourceVersion that was not worth a commit."""
+        row, projected = self._known[job_id]
+        if projected is None or (version := self._seen.get(projected.uid)) is None:
+            return row, projected
+        return row, projected._replace(resource_version=newest(projected.resource_version, version))
+
+    def _note(self, evidence: Evidence, version: str) -> None:
+        if evidence.observed and compare(evidence.resource_version, version) is Order.NEWER:
+            self.unchanged[evidence.uid] = evidence.resource_version
+
+
+def _is_orphan(known: Known) -> bool:
+    """Return whether a job has no Workflow that is followed: never seen, or a row without any memory of it."""
+    row, projected = known
+    return projected is None and (row is None or not row.is_terminal)
+
+
+def _of_outcome(outcome: Outcome) -> Evidence:
+    return Evidence(job_id=outcome.job_id, gone=True, uid=outcome.workflow_uid, outcome=outcome, looked=True)
+
+
+def _put(memory: dict[str, str], key: str, value: str) -> None:
+    """Remember a value, and forget the oldest one when there are many."""
+    memory.pop(key, None)
+    memory[key] = value
+    if len(memory) > _REMEMBERED:
+        del memory[next(iter(memory))]

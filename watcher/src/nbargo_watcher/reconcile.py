@@ -1,0 +1,287 @@
+"""What a row should say, given the evidence: one pure, level-based function for lists, events, files and `--once`.
+
+A row is a function of the object, its job record and its outcome, so that a database that was lost comes back the same.
+Applied twice it changes nothing.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from nbargo_shared import record as job_record
+from nbargo_shared.errors import RecordError
+from nbargo_shared.outcome import Outcome, State
+from nbargo_shared.record import JobRecord
+from nbargo_shared.status import Observation, Verdict, of_missing, of_workflow
+from nbargo_watcher import attempts
+from nbargo_watcher.attempts import ENDED
+from nbargo_watcher.evidence import Change, Evidence, Source
+from nbargo_watcher.model import Observed
+from nbargo_watcher.rows import Projected, Row
+from nbargo_watcher.versions import Order, compare, newest
+
+_NO_FILES = "[]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the user asked for, as far as an update needs it; the whole record where it was read."""
+
+    name: str | None
+    asked_at: int
+    packages: bool
+    digest: int
+    record: JobRecord | None = None
+
+
+def reconcile(row: Row | None, projected: Projected | None, evidence: Evidence) -> Change | None:
+    """Return what to write for a job, or None if everything is as it should be.
+
+    Args:
+        row: The job's row; None if there is none.
+        projected: What is remembered of the job; None if it was never written. Remembered without a row: the user
+            deleted it, and it stays deleted.
+        evidence: What is known of the job now.
+
+    Raises:
+        RecordError: The object's job record is not valid, or is another job's.
+    """
+    if row is None and projected is not None:
+        return None
+    observed = evidence.observed
+    if observed is None:
+        return None if _is_outdated(projected, evidence) else _from_absence(row, projected, evidence)
+    order = attempts.standing(projected, evidence, observed)
+    if order is None:
+        return None
+    if evidence.gone and observed.phase not in ENDED:
+        return _from_absence(row, projected, evidence)
+    return _from_object(row, projected, evidence, observed=observed, order=order)
+
+
+def wants_outcome(row: Row | None, projected: Projected | None, evidence: Evidence) -> bool:
+    """Return whether the outcome file could change what `reconcile` says.
+
+    Args:
+        row: As for `reconcile`.
+        projected: As for `reconcile`.
+        evidence: The evidence without the file.
+    """
+    if row is None and projected is not None:
+        return False
+    observed = evidence.observed
+    order = Order.NEWER if observed is None else attempts.standing(projected, evidence, observed)
+    if order is None:
+        return False
+    if observed is None or (evidence.gone and observed.phase not in ENDED):
+        ended = row is not None and row.is_terminal
+        return not ended or attempts.is_new_attempt(projected, observed)
+    if observed.phase not in ENDED:
+        return False
+    return not (row and projected and attempts.is_settled(row, projected, observed, order))
+
+
+def digest(job_json: str | None) -> int:
+    """Return a 64-bit digest of a job annotation, never 0, that fits SQLite's integers."""
+    text = (job_json or "").encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), signed=True) or 1
+
+
+def _from_object(
+    row: Row | None, projected: Projected | None, evidence: Evidence, *, observed: Observed, order: Order
+) -> Change | None:
+    if row and projected and attempts.is_settled(row, projected, observed, order):
+        return _settled(row, projected, evidence, observed)
+    outcome = attempts.outcome_of(projected, evidence) if observed.phase in ENDED else None
+    verdict = _verdict(observed, outcome)
+    if verdict is None:
+        return None
+    asked = _asked(row, projected, observed)
+    new = _row(evidence.job_id, asked, verdict, times=_times(outcome, observed))
+    if verdict.status.is_terminal:
+        new = new._replace(packaged_files=_files(asked, outcome))
+    elif row is not None and attempts.is_stopped_by_user(row, projected, observed):
+        new = new._replace(status=row.status, end_time=row.end_time)
+    change = Change(
+        before=row,
+        row=new,
+        projected=_remember(projected, evidence, asked, verdict),
+        record=asked.record,
+        source=Source.ARCHIVE if evidence.archived else Source.OBJECT,
+        why=_why(evidence, observed),
+    )
+    return _unless_same(change, projected)
+
+
+def _settled(row: Row, projected: Projected, evidence: Evidence, observed: Observed) -> Change | None:
+    """Return what still follows after a row has ended: a changed record, or the object behind an outcome file."""
+    asked = _asked(row, projected, observed)
+    times = (asked.asked_at, row.start_time or 0, row.end_time or 0)
+    new = row._replace(name=asked.name, update_time=max(times))
+    known = projected._replace(
+        scope=evidence.scope or projected.scope,
+        namespace=observed.namespace,
+        name=observed.name,
+        uid=observed.uid,
+        resource_version=newest(evidence.resource_version, projected.resource_version),
+        record=asked.digest,
+        asked_at=asked.asked_at,
+        packages=int(asked.packages),
+    )
+    change = Change(before=row, row=new, projected=known, record=asked.record, why="job record changed")
+    return _unless_same(change, projected)
+
+
+def _from_absence(row: Row | None, projected: Projected | None, evidence: Evidence) -> Change | None:
+    body = evidence.observed
+    if row is not None and row.is_terminal and not attempts.is_new_attempt(projected, body):
+        return None
+    outcome = attempts.outcome_of(projected, evidence)
+    asked = _asked_of_missing(row, projected, body, outcome)
+    if asked is None:
+        return None
+    verdict = of_missing(outcome, stop_requested=attempts.stop_requested(row, projected, body))
+    new = _row(evidence.job_id, asked, verdict, times=_times_of_missing(row, body, outcome))
+    known = _remember(projected, evidence, asked, verdict)
+    known = known._replace(gone=attempts.DELETED if body else attempts.ABSENT, uid=known.uid or _uid(outcome))
+    decided = outcome is not None and outcome.state is not State.RUNNING
+    change = Change(
+        before=row,
+        row=new._replace(packaged_files=_files(asked, outcome)),
+        projected=known,
+        record=asked.record,
+        source=Source.OUTCOME_FILE if decided else Source.MISSING,
+        why=f"workflow gone, outcome {outcome.state}" if outcome else "workflow gone, no outcome",
+    )
+    return _unless_same(change, projected)
+
+
+def _times(outcome: Outcome | None, observed: Observed) -> tuple[int | None, int | None]:
+    """Return start and end: the pod's own where it said them, to the millisecond, else Argo's whole seconds."""
+    end = observed.finished_at if observed.phase in ENDED else None
+    if outcome is None:
+        return observed.started_at, end
+    return outcome.started_at, outcome.ended_at or end
+
+
+def _times_of_missing(row: Row | None, body: Observed | None, outcome: Outcome | None) -> tuple[int | None, int | None]:
+    if outcome is not None:
+        return outcome.started_at, outcome.ended_at
+    if body is not None and body.started_at is not None:
+        return body.started_at, body.finished_at
+    return (row.start_time if row else None), None
+
+
+def _is_outdated(projected: Projected | None, evidence: Evidence) -> bool:
+    """Return whether an absence is older than what is remembered, or another Workflow's."""
+    if projected is None:
+        return False
+    if evidence.uid and projected.uid != evidence.uid:
+        return True
+    return compare(projected.resource_version, evidence.resource_version) is Order.NEWER
+
+
+def _verdict(observed: Observed, outcome: Outcome | None) -> Verdict | None:
+    return of_workflow(
+        Observation(
+            phase=observed.phase,
+            message=observed.message,
+            shutdown=observed.shutdown,
+            stop_requested=observed.stop_requested,
+            ran=observed.ran,
+            outcome=outcome,
+        )
+    )
+
+
+def _asked(row: Row | None, projected: Projected | None, observed: Observed) -> _Asked:
+    found = digest(observed.job_json)
+    if row is not None and projected is not None and projected.record == found:
+        return _Asked(row.name, projected.asked_at, bool(projected.packages), found)
+    record = job_record.parse(observed.job_json or "")
+    if record.job_id != observed.job_id:
+        raise RecordError("The job record's id is not that of the object's label")
+    return _of_record(record, found)
+
+
+def _asked_of_missing(
+    row: Row | None, projected: Projected | None, body: Observed | None, outcome: Outcome | None
+) -> _Asked | None:
+    """Return what the user asked for, from what is left: the memory, the last body, the outcome."""
+    if row is not None and projected is not None:
+        return _Asked(row.name, projected.asked_at, bool(projected.packages), projected.record)
+    if outcome is None:
+        return _asked(row, projected, body) if body else None
+    asked = _of_record(outcome.job, 0)
+    if row is None:
+        return asked
+    return _Asked(row.name, asked.asked_at, asked.packages, 0, asked.record)
+
+
+def _of_record(record: JobRecord, found: int) -> _Asked:
+    asked_at = max(record.create_time, record.update_time or 0)
+    return _Asked(record.name, asked_at, record.package_input_folder, found, record)
+
+
+def _row(job_id: str, asked: _Asked, verdict: Verdict, *, times: tuple[int | None, int | None]) -> Row:
+    start, end = times
+    return Row(
+        job_id=job_id,
+        name=asked.name,
+        status=verdict.status.value,
+        status_message=verdict.message,
+        start_time=start,
+        end_time=end,
+        update_time=max(asked.asked_at, start or 0, end or 0),
+        packaged_files=_NO_FILES,
+    )
+
+
+def _files(asked: _Asked, outcome: Outcome | None) -> str:
+    return json.dumps(outcome.files) if outcome and asked.packages else _NO_FILES
+
+
+def _remember(projected: Projected | None, evidence: Evidence, asked: _Asked, verdict: Verdict) -> Projected:
+    body = evidence.observed
+    previous = projected.resource_version if projected else ""
+    if body is None:
+        version = previous
+    elif projected is not None and projected.uid == body.uid:
+        version = newest(evidence.resource_version, previous)
+    else:
+        version = evidence.resource_version
+    return Projected(
+        job_id=evidence.job_id,
+        scope=evidence.scope or (projected.scope if projected else ""),
+        namespace=body.namespace if body else projected.namespace if projected else "",
+        name=body.name if body else projected.name if projected else "",
+        uid=body.uid if body else projected.uid if projected else "",
+        resource_version=version,
+        status=verdict.status.value,
+        started_at=body.started_at if body else projected.started_at if projected else None,
+        finished_at=body.finished_at if body else projected.finished_at if projected else None,
+        stop=int(bool(body.shutdown or body.stop_requested)) if body else projected.stop if projected else 0,
+        gone=0,
+        record=asked.digest,
+        asked_at=asked.asked_at,
+        packages=int(asked.packages),
+    )
+
+
+def _uid(outcome: Outcome | None) -> str:
+    return outcome.workflow_uid if outcome else ""
+
+
+def _unless_same(change: Change, projected: Projected | None) -> Change | None:
+    """Return the change, or None if nothing but the resourceVersion would be written."""
+    if change.is_visible or projected is None:
+        return change
+    same = change.projected._replace(resource_version=projected.resource_version) == projected
+    return None if same else change
+
+
+def _why(evidence: Evidence, observed: Observed) -> str:
+    phase = f"phase {observed.phase or 'unset'}"
+    if evidence.archived:
+        return f"archived, {phase}"
+    return f"deleted, {phase}" if evidence.gone else phase

@@ -1,0 +1,102 @@
+"""The tables: jupyter-scheduler's, which must be as this version knows them, and the watcher's own."""
+
+from typing import Final
+
+import aiosqlite
+
+from nbargo_shared.errors import SchemaError
+from nbargo_shared.record import JobRecord
+from nbargo_shared.tables import HEARTBEAT_TABLE, PROJECTED_TABLE
+from nbargo_watcher.dberrors import MissingError
+from nbargo_watcher.rows import TERMINAL, Projected, Row, columns
+
+JOBS_TABLE: Final = "jobs"
+CHECKPOINT_TABLE: Final = "nbargo_checkpoint"
+
+_SAMPLE: Final = JobRecord(job_id="", name="", input_filename="", runtime_environment_name="", create_time=0)
+JOB_COLUMNS: Final = tuple(columns(Row("", *([None] * (len(Row._fields) - 1))), _SAMPLE))
+"""All columns of `jobs`, in the order in which they are inserted."""
+
+_ENDED: Final = ", ".join(f"'{status}'" for status in sorted(TERMINAL))
+IS_LIVE: Final = f"status NOT IN ({_ENDED})"
+
+OWN_TABLES: Final = {
+    PROJECTED_TABLE: Projected._fields,
+    CHECKPOINT_TABLE: ("scope", "identity", "resource_version"),
+    HEARTBEAT_TABLE: ("watcher", "beat_at"),
+}
+
+_STATEMENTS: Final = {
+    PROJECTED_TABLE: """(
+        job_id TEXT PRIMARY KEY,
+        scope TEXT NOT NULL,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        uid TEXT NOT NULL,
+        resource_version TEXT NOT NULL,
+        status TEXT NOT NULL,
+        started_at INTEGER,
+        finished_at INTEGER,
+        stop INTEGER NOT NULL,
+        gone INTEGER NOT NULL,
+        record INTEGER NOT NULL,
+        asked_at INTEGER NOT NULL,
+        packages INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    CHECKPOINT_TABLE: "(scope TEXT PRIMARY KEY, identity TEXT NOT NULL, resource_version TEXT NOT NULL) WITHOUT ROWID",
+    HEARTBEAT_TABLE: "(watcher TEXT PRIMARY KEY, beat_at INTEGER NOT NULL)",
+}
+
+_INDEX: Final = f"CREATE INDEX nbargo_projected_live ON {PROJECTED_TABLE} (scope, job_id) WHERE {IS_LIVE}"
+
+
+async def check_jobs(connection: aiosqlite.Connection) -> None:
+    """Check that jupyter-scheduler's table is one that this version can fill.
+
+    Raises:
+        MissingError: It is not there.
+        SchemaError: It lacks a column, or wants one that is not known here.
+    """
+    found = await connection.execute_fetchall(f"PRAGMA main.table_info({JOBS_TABLE})")
+    if not found:
+        raise MissingError(f"The database has no table '{JOBS_TABLE}'")
+    names = {name for _, name, *_ in found}
+    if missing := [name for name in JOB_COLUMNS if name not in names]:
+        raise SchemaError(f"The table '{JOBS_TABLE}' has no column {', '.join(missing)}")
+    needed = [name for _, name, _, notnull, default, _ in found if notnull and default is None]
+    if foreign := [name for name in needed if name not in JOB_COLUMNS]:
+        hint = "This version of nbargo is older than the installed jupyter-scheduler: update it"
+        raise SchemaError(f"The table '{JOBS_TABLE}' needs a value for {', '.join(foreign)}", hint=hint)
+
+
+async def missing_tables(connection: aiosqlite.Connection) -> list[str]:
+    """Return which of the watcher's own tables have to be made.
+
+    Raises:
+        SchemaError: One is there with other columns.
+    """
+    missing = []
+    for table, expected in OWN_TABLES.items():
+        found = await connection.execute_fetchall(f"PRAGMA main.table_info({table})")
+        names = tuple(name for _, name, *_ in found)
+        if not names:
+            missing.append(table)
+        elif names != expected:
+            hint = f"Drop it (DROP TABLE {table}): the watcher makes it anew"
+            raise SchemaError(f"The table '{table}' was made by another version of nbargo", hint=hint)
+    return missing
+
+
+async def make_tables(connection: aiosqlite.Connection, tables: list[str], *, temporary: bool = False) -> None:
+    """Make the watcher's own tables, inside the caller's transaction.
+
+    Args:
+        connection: To the database.
+        tables: Which of them.
+        temporary: Whether they vanish with the connection: a dry run writes nothing.
+    """
+    kind = "CREATE TEMP TABLE" if temporary else "CREATE TABLE IF NOT EXISTS"
+    for table in tables:
+        await connection.execute(f"{kind} {table} {_STATEMENTS[table]}")
+    if PROJECTED_TABLE in tables and not temporary:
+        await connection.execute(_INDEX.replace("INDEX", "INDEX IF NOT EXISTS"))

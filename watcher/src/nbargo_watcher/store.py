@@ -1,0 +1,325 @@
+"""The rows in scheduler.sqlite: read by key, written in one short transaction for each batch.
+
+The file is jupyter-scheduler's, and the lab, a second watcher or a user at a prompt may write it at any time. Nothing
+is decided on rows that may have changed: `load` says which version of the database it read, and `commit` writes only
+if that is still the version once it holds the write lock. No lock is ever held across a wait for anything but the disk.
+"""
+
+import json
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import aiosqlite
+from anyio import CancelScope, sleep, to_thread
+
+from nbargo_shared.errors import DatabaseError
+from nbargo_shared.tables import FRESH_FOR, HEARTBEAT_TABLE, PROJECTED_TABLE
+from nbargo_watcher import schema
+from nbargo_watcher.dberrors import ReplacedError, translated
+from nbargo_watcher.evidence import Change
+from nbargo_watcher.rows import OWN_COLUMNS, Projected, Row, columns
+
+BUSY_TIMEOUT: Final = 1.0
+"""Seconds that one statement waits for another program's lock; short, so that SIGTERM ends the watcher within two."""
+
+Known = tuple[Row | None, Projected | None]
+
+_ROW: Final = ("job_id", *OWN_COLUMNS)
+_SPLIT: Final = 1 + len(_ROW)
+_LOAD: Final = f"""
+    SELECT wanted.value, {", ".join(f"j.{name}" for name in _ROW)}, {", ".join(f"p.{n}" for n in Projected._fields)}
+    FROM json_each(?) AS wanted
+    LEFT JOIN {schema.JOBS_TABLE} AS j ON j.job_id = wanted.value
+    LEFT JOIN {PROJECTED_TABLE} AS p ON p.job_id = wanted.value
+"""  # noqa: S608 - constants of this package alone
+_LIVE: Final = f"""
+    SELECT p.job_id, p.uid FROM {PROJECTED_TABLE} AS p
+    JOIN {schema.JOBS_TABLE} AS j ON j.job_id = p.job_id
+    WHERE p.scope = ? AND p.job_id > ? AND p.{schema.IS_LIVE} AND j.{schema.IS_LIVE}
+    ORDER BY p.job_id LIMIT ?
+"""  # noqa: S608 - constants of this package alone
+
+
+def _marks(names: Sequence[str]) -> str:
+    return ", ".join("?" * len(names))
+
+
+_INSERT: Final = (
+    f"INSERT INTO {schema.JOBS_TABLE} ({', '.join(schema.JOB_COLUMNS)}) "  # noqa: S608 - constants
+    f"VALUES ({_marks(schema.JOB_COLUMNS)})"
+)
+_UPDATE: Final = (
+    f"UPDATE {schema.JOBS_TABLE} SET {', '.join(f'{name} = ?' for name in OWN_COLUMNS)} "  # noqa: S608 - constants
+    "WHERE job_id = ?"
+)
+_REMEMBER: Final = f"INSERT OR REPLACE INTO {PROJECTED_TABLE} VALUES ({_marks(Projected._fields)})"  # noqa: S608
+_CHECKPOINT: Final = f"INSERT OR REPLACE INTO {schema.CHECKPOINT_TABLE} VALUES (?, ?, ?)"  # noqa: S608
+_FORGET: Final = (
+    f"DELETE FROM {PROJECTED_TABLE} WHERE job_id NOT IN (SELECT job_id FROM {schema.JOBS_TABLE})",  # noqa: S608
+    f"DELETE FROM {schema.CHECKPOINT_TABLE}",  # noqa: S608 - constants
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Up to which resourceVersion the rows are true.
+
+    Attributes:
+        scope: The stream.
+        identity: Whose resourceVersion it is: the server and the selector.
+        resource_version: Opaque.
+    """
+
+    scope: str
+    identity: str
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """Rows as they were at one version of the database."""
+
+    version: int
+    known: dict[str, Known] = field(default_factory=dict)
+
+
+class Store:
+    """An open scheduler.sqlite; an async context manager.
+
+    Args:
+        path: The file. It is never made here: that is jupyter-scheduler's part.
+        dry_run: Whether nothing may be written.
+        rebuild: Whether to forget what users deleted, so that it comes back.
+
+    Raises:
+        MissingError: On entering: the file or its `jobs` table is not there.
+        SchemaError: On entering: the tables are not as this version knows them.
+        DatabaseError: From any method: the database cannot be used now; the same call may be repeated.
+    """
+
+    def __init__(self, path: Path, *, dry_run: bool = False, rebuild: bool = False) -> None:
+        self._path = path
+        self._dry_run = dry_run
+        self._rebuild = rebuild
+        self._stack = AsyncExitStack()
+        self._inode: tuple[int, int] | None = None
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            with translated(self._path):
+                self._connection = await stack.enter_async_context(_connect(self._path, read_only=self._dry_run))
+                self._inode = await to_thread.run_sync(_inode, self._path)
+                await schema.check_jobs(self._connection)
+                await self._prepare()
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with CancelScope(shield=True):
+            await self._stack.aclose()
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing may be written."""
+        return self._dry_run
+
+    async def load(self, job_ids: Iterable[str]) -> Loaded:
+        """Return the rows of these jobs and what is remembered of them.
+
+        Raises:
+            ReplacedError: Another file has taken the database's place.
+        """
+        await self._check_file()
+        with translated(self._path):
+            version = await self._version()
+            rows = await self._connection.execute_fetchall(_LOAD, (json.dumps(list(job_ids)),))
+        return Loaded(version=version, known={row[0]: _known(row) for row in rows})
+
+    async def live(self, scope: str, *, after: str, limit: int) -> list[tuple[str, str]]:
+        """Return job id and uid of rows that have not ended and were last seen in a scope, ordered by job id.
+
+        Args:
+            scope: The stream.
+            after: The last job id of the page before; "" for the first page.
+            limit: How many at most.
+        """
+        with translated(self._path):
+            return [(row[0], row[1]) for row in await self._connection.execute_fetchall(_LIVE, (scope, after, limit))]
+
+    async def checkpoint(self, scope: str) -> Checkpoint | None:
+        """Return a scope's checkpoint, whoever wrote it."""
+        query = f"SELECT * FROM {schema.CHECKPOINT_TABLE} WHERE scope = ?"  # noqa: S608 - a constant
+        await self._check_file()
+        with translated(self._path):
+            for row in await self._connection.execute_fetchall(query, (scope,)):
+                return Checkpoint(scope=row[0], identity=row[1], resource_version=row[2])
+        return None
+
+    async def commit(self, changes: Sequence[Change], checkpoint: Checkpoint | None, *, version: int | None) -> bool:
+        """Write changes and the checkpoint in one transaction.
+
+        Args:
+            changes: In the order in which they were decided; a job may come twice.
+            checkpoint: If it moves with them.
+            version: That of the `load` they were decided on; None if they rest on nothing.
+
+        Returns:
+            Whether they were written: False if somebody else wrote meanwhile, so that they have to be decided again.
+        """
+        await self._check_file()
+        return await self._transact(lambda: self._write(changes, checkpoint), version=version)
+
+    async def beat(self, watcher: str, now: int) -> None:
+        """Say that a watcher lives, and remove watchers that have not said so for long.
+
+        Args:
+            watcher: The watcher's name, one for each process.
+            now: Milliseconds since 1970.
+        """
+        stale = now - int(FRESH_FOR * 1000)
+
+        async def work() -> None:
+            await self._connection.execute(f"DELETE FROM {HEARTBEAT_TABLE} WHERE beat_at < ?", (stale,))  # noqa: S608
+            await self._connection.execute(f"INSERT OR REPLACE INTO {HEARTBEAT_TABLE} VALUES (?, ?)", (watcher, now))  # noqa: S608
+
+        await self._check_file()
+        await self._transact(work)
+
+    async def end_beat(self, watcher: str) -> None:
+        """Say that a watcher has ended."""
+
+        async def work() -> None:
+            await self._connection.execute(f"DELETE FROM {HEARTBEAT_TABLE} WHERE watcher = ?", (watcher,))  # noqa: S608
+
+        await self._check_file()
+        await self._transact(work)
+
+    async def _prepare(self) -> None:
+        missing = await schema.missing_tables(self._connection)
+        if self._dry_run:
+            await schema.make_tables(self._connection, missing, temporary=True)
+        elif missing or self._rebuild:
+            await self._transact(lambda: self._make(missing))
+
+    async def _make(self, missing: list[str]) -> None:
+        await schema.make_tables(self._connection, missing)
+        for statement in _FORGET if self._rebuild else ():
+            await self._connection.execute(statement)
+
+    async def _write(self, changes: Sequence[Change], checkpoint: Checkpoint | None) -> None:
+        connection = self._connection
+        made = [_values(change) for change in changes if change.before is None]
+        kept = [(*change.row[1:], change.job_id) for change in changes if change.before and change.is_visible]
+        if made:
+            await connection.executemany(_INSERT, made)
+        if kept:
+            await connection.executemany(_UPDATE, kept)
+        if changes:
+            await connection.executemany(_REMEMBER, [change.projected for change in changes])
+        if checkpoint is not None:
+            values = (checkpoint.scope, checkpoint.identity, checkpoint.resource_version)
+            await connection.execute(_CHECKPOINT, values)
+
+    async def _transact(self, work: Callable[[], Awaitable[None]], *, version: int | None = None) -> bool:
+        """Do some work while holding the write lock, and commit it.
+
+        It is shielded from cancellation as a whole: it is short, and an abandoned half would hold the lock.
+
+        Returns:
+            False, with nothing done, if *version* is not the database's.
+        """
+        if self._dry_run:
+            raise DatabaseError(f"{self._path} is not written in a dry run", transient=False)
+        with translated(self._path), CancelScope(shield=True):
+            if self._connection.in_transaction:  # of a task that was cancelled from outside anyio
+                await self._connection.rollback()
+            await self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                current = version is None or await self._version() == version
+                if current:
+                    await work()
+                    await self._connection.commit()
+            finally:
+                if self._connection.in_transaction:
+                    await self._connection.rollback()
+        return current
+
+    async def _version(self) -> int:
+        """Return a number that changes when another connection has written: https://sqlite.org/pragma.html."""
+        rows = await self._connection.execute_fetchall("PRAGMA data_version")
+        return next(int(row[0]) for row in rows)
+
+    async def _check_file(self) -> None:
+        found = await to_thread.run_sync(_inode, self._path)
+        if found != self._inode:
+            raise ReplacedError(f"{self._path} was {'replaced' if found else 'removed'}")
+
+
+async def wait_for_database(
+    path: Path,
+    *,
+    interval: float = 1.0,
+    sleeper: Callable[[float], Awaitable[None]] = sleep,
+    on_wait: Callable[[DatabaseError], None] = lambda _: None,
+) -> None:
+    """Wait until jupyter-scheduler has made its tables, and brought them to the shape this version knows.
+
+    Args:
+        path: The database's file.
+        interval: Seconds between two looks.
+        sleeper: How to wait.
+        on_wait: Told once why there is something to wait for, and again when the reason changes.
+
+    Raises:
+        SchemaError: The file is there and is not a database.
+    """
+    told = ""
+    while (error := await _obstacle(path)) is not None:
+        if str(error) != told:
+            on_wait(error)
+            told = str(error)
+        await sleeper(interval)
+
+
+async def _obstacle(path: Path) -> DatabaseError | None:
+    try:
+        with translated(path):
+            async with _connect(path, read_only=True) as connection:
+                await schema.check_jobs(connection)
+    except DatabaseError as error:
+        return error
+    return None
+
+
+def _connect(path: Path, *, read_only: bool) -> aiosqlite.Connection:
+    mode = "ro" if read_only else "rw"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    return aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT)
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _known(row: sqlite3.Row) -> Known:
+    stored = Row(*row[1:_SPLIT]) if row[1] is not None else None
+    projected = Projected(*row[_SPLIT:]) if row[_SPLIT] is not None else None
+    return stored, projected
+
+
+def _values(change: Change) -> tuple[Any, ...]:
+    if change.record is None:
+        raise DatabaseError(f"The row of {change.job_id} cannot be made without its record", transient=False)
+    values = columns(change.row, change.record)
+    return tuple(values[name] for name in schema.JOB_COLUMNS)

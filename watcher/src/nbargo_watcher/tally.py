@@ -1,0 +1,50 @@
+"""What a projector has done so far, for the summary and the metrics."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from nbargo_watcher.evidence import Change, Source
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Counts since the start.
+
+    Attributes:
+        added: Rows that were made.
+        changed: Rows that were changed.
+        unchanged: Observations that changed nothing.
+        ignored: Objects of other users, without a job, or copies that `argo resubmit` made.
+        quarantined: Objects whose job record is not valid.
+        unresolved: Absences that could not be looked into; the next list comes back to them.
+        commits: Transactions that were written.
+        resolved: How many jobs were seen to have ended, by where that was read.
+    """
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    ignored: int = 0
+    quarantined: int = 0
+    unresolved: int = 0
+    commits: int = 0
+    resolved: Counter[Source] = field(default_factory=Counter)
+
+    def count(self, changes: Sequence[Change], *, looked_at: int) -> None:
+        """Count a batch that was decided and written.
+
+        Args:
+            changes: What was written.
+            looked_at: How many observations were looked at.
+        """
+        visible = [change for change in changes if change.is_visible]
+        added = sum(change.before is None for change in visible)
+        self.added += added
+        self.changed += len(visible) - added
+        self.unchanged += looked_at - len(visible)
+        self.resolved.update(change.source for change in visible if _ends(change))
+
+
+def _ends(change: Change) -> bool:
+    return change.row.is_terminal and not (change.before and change.before.is_terminal)
