@@ -1,0 +1,60 @@
+"""How often the watcher may ask.
+
+A token bucket is a value: what takes from it gets the time to wait and the bucket afterwards, so that a decision can
+be made, tested and repeated without a clock. Whatever goes wrong, and however often, the buckets bound the requests
+that the API server gets from one watcher.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import anyio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """Tokens that are used up by requests and come back with time.
+
+    Attributes:
+        burst: How many tokens it holds when full.
+        rate: Tokens that come back in a second.
+        level: Tokens in it at the time `at`; below zero when requests have been let through on credit.
+        at: Time of the level, seconds of a monotonic clock.
+    """
+
+    burst: float
+    rate: float
+    level: float
+    at: float = 0.0
+
+    def take(self, *, now: float, cost: float = 1.0) -> tuple[float, "Bucket"]:
+        """Return the seconds to wait before a request, and the bucket with the request paid.
+
+        Args:
+            now: The time, on the clock of `at`.
+            cost: Tokens that the request costs.
+        """
+        level = min(self.burst, self.level + max(0.0, now - self.at) * self.rate) - cost
+        wait = max(0.0, -level / self.rate)
+        return wait, replace(self, level=level, at=now)
+
+
+PROCESS: Final = Bucket(burst=20, rate=0.5, level=20)
+"""For all requests of a watcher together: 20 at once, then one in two seconds."""
+
+STREAM: Final = Bucket(burst=5, rate=1 / 12, level=3)
+"""For the requests that begin a list or a watch of one stream: 5 + 60/12 = 10 in any minute, whatever happens, and
+never more than 24 seconds to wait for a list with the watch that follows it. The first two are paid already."""
+
+
+class Budget:
+    """The bucket of a process, for those who only want to wait their turn."""
+
+    def __init__(self, bucket: Bucket = PROCESS) -> None:
+        self._bucket = bucket
+
+    async def acquire(self) -> None:
+        """Wait until one more request may be sent."""
+        wait, self._bucket = self._bucket.take(now=anyio.current_time())
+        if wait:
+            await anyio.sleep(wait)

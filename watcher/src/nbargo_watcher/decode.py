@@ -1,0 +1,378 @@
+"""From the API server's JSON to observed objects.
+
+The structs name only what a row needs, so `status.nodes`, `spec` and managed fields are skipped without being built:
+memory and time do not grow with the size of workflows. A workflow that cannot be read is set aside by itself, and
+what came with it goes on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct, field
+
+from nbargo_shared import labels
+from nbargo_shared.times import to_milliseconds
+from nbargo_watcher.model import Event, Observed
+
+PHASES: Final = frozenset({"", "Pending", "Running", "Succeeded", "Failed", "Error"})
+"""Argo's phases: pkg/apis/workflow/v1alpha1/workflow_phase.go."""
+MESSAGE_LENGTH: Final = 4096
+"""Characters kept of `status.message`; the row holds 1024."""
+_WHY_LENGTH: Final = 200
+
+
+class _Labels(Struct, gc=False):
+    user: str | None = field(name=labels.USER_LABEL, default=None)
+    job_id: str | None = field(name=labels.JOB_LABEL, default=None)
+    completed: str | None = field(name=labels.COMPLETED_LABEL, default=None)
+    resubmitted: str | None = field(name=labels.RESUBMITTED_LABEL, default=None)
+
+
+class _Annotations(Struct, gc=False):
+    job: str | None = field(name=labels.JOB_ANNOTATION, default=None)
+    stop: str | None = field(name=labels.STOP_ANNOTATION, default=None)
+
+
+class _Metadata(Struct, gc=False, rename="camel"):
+    name: str
+    uid: str
+    resource_version: str
+    namespace: str = ""
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    labels: _Labels | None = None
+    annotations: _Annotations | None = None
+
+
+class _Spec(Struct, gc=False):
+    shutdown: str | None = None
+
+
+class _Parameter(Struct, gc=False):
+    name: str
+    value: str | int | float | bool | None = None
+
+
+class _Outputs(Struct, gc=False):
+    parameters: list[_Parameter] | None = None
+
+
+class _Status(Struct, gc=False, rename="camel"):
+    phase: str | None = None
+    message: str | None = None
+    progress: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    outputs: _Outputs | None = None
+
+
+class _Workflow(Struct, gc=False):
+    metadata: _Metadata
+    kind: str | None = None
+    spec: _Spec | None = None
+    status: _Status | None = None
+
+
+class _ListMetadata(Struct, rename="camel"):
+    resource_version: str
+    next_page: str | None = field(name="continue", default=None)
+
+
+class _List(Struct):
+    metadata: _ListMetadata
+    items: list[_Workflow] | None = None
+
+
+class _RawList(Struct):
+    metadata: _ListMetadata
+    items: list[msgspec.Raw] | None = None
+
+
+class StatusObject(Struct, rename="camel"):
+    """A `Status`, which is how the API server says that something failed (metav1.Status).
+
+    Attributes:
+        code: The HTTP status.
+        reason: One word, such as `Expired`.
+        message: A sentence.
+        details: Causes, and after how many seconds to come back.
+    """
+
+    class Details(Struct, rename="camel"):
+        """The part of a Status that is for programs."""
+
+        class Cause(Struct):
+            """One cause."""
+
+            reason: str | None = None
+
+        causes: list[Cause] | None = None
+        retry_after_seconds: int | None = None
+
+    kind: str | None = None
+    code: int | None = None
+    reason: str | None = None
+    message: str | None = None
+    details: Details | None = None
+
+
+class _Added(Struct, gc=False, tag_field="type", tag="ADDED"):
+    object: _Workflow
+
+
+class _Modified(Struct, gc=False, tag_field="type", tag="MODIFIED"):
+    object: _Workflow
+
+
+class _Deleted(Struct, gc=False, tag_field="type", tag="DELETED"):
+    object: _Workflow
+
+
+class _BookmarkMetadata(Struct, gc=False, rename="camel"):
+    resource_version: str
+
+
+class _BookmarkObject(Struct, gc=False):
+    metadata: _BookmarkMetadata
+
+
+class _Bookmark(Struct, gc=False, tag_field="type", tag="BOOKMARK"):
+    object: _BookmarkObject
+
+
+class _Error(Struct, gc=False, tag_field="type", tag="ERROR"):
+    object: StatusObject
+
+
+class _AnyLine(Struct):
+    type: str = ""
+    object: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _LooseMetadata(Struct, rename="camel"):
+    name: Any = None
+    uid: Any = None
+    resource_version: Any = None
+
+
+class _Loose(Struct):
+    metadata: _LooseMetadata | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poison:
+    """An object that cannot be read as what it should be.
+
+    Attributes:
+        why: What is wrong with it, for the log.
+        name: Its name, as far as it can be read.
+        uid: Its uid, as far as it can be read: it is there, whatever else is wrong with it.
+        resource_version: Its resourceVersion, as far as it can be read.
+    """
+
+    why: str
+    name: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bookmark:
+    """The server's word that nothing before this resourceVersion is still to come."""
+
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a list.
+
+    Attributes:
+        objects: What could be read.
+        poison: What could not.
+        resource_version: Of the whole list: the same on each of its pages.
+        next_page: The token of the next page; "" on the last one.
+    """
+
+    objects: Sequence[Observed]
+    poison: Sequence[Poison]
+    resource_version: str
+    next_page: str
+
+
+class GarbledError(ValueError):
+    """The answer is not what an API server says: not JSON, or not an object of the expected form."""
+
+
+Line = Event | Bookmark | StatusObject | Poison
+
+
+class Decoder:
+    """Reads the answers about one resource in one namespace.
+
+    Args:
+        kind: The kind that objects must have.
+        namespace: The namespace that was asked for; an object that names none is in it.
+    """
+
+    def __init__(self, *, kind: str, namespace: str) -> None:
+        self._kind = kind
+        self._namespace = namespace
+        self._line = msgspec.json.Decoder(_Added | _Modified | _Deleted | _Bookmark | _Error)
+        self._list = msgspec.json.Decoder(_List)
+
+    def page(self, body: bytes) -> Page:
+        """Return a page of a list.
+
+        Args:
+            body: The answer to a list request.
+
+        Raises:
+            GarbledError: It is not a list.
+        """
+        try:
+            decoded = self._list.decode(body)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            return self._page_one_by_one(body)
+        results = [self._observed(item) for item in decoded.items or ()]
+        return _page_of(decoded.metadata, results)
+
+    def object(self, body: bytes) -> Observed | Poison:
+        """Return one object, as the answer to a get holds it."""
+        try:
+            return self._observed(msgspec.json.decode(body, type=_Workflow))
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            return _poison(body, error)
+
+    def line(self, line: bytes) -> Line:
+        """Return what one line of a watch says.
+
+        Args:
+            line: The line without its end.
+
+        Raises:
+            GarbledError: It is not JSON, or not an event.
+        """
+        try:
+            decoded = self._line.decode(line)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            return _poisonous_line(line, error)
+        if isinstance(decoded, _Error):
+            return decoded.object
+        if isinstance(decoded, _Bookmark):
+            return Bookmark(resource_version=decoded.object.metadata.resource_version)
+        observed = self._observed(decoded.object)
+        if isinstance(observed, Poison):
+            return observed
+        return Event(observed=observed, deleted=isinstance(decoded, _Deleted))
+
+    def _page_one_by_one(self, body: bytes) -> Page:
+        try:
+            decoded = msgspec.json.decode(body, type=_RawList)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise GarbledError(f"The answer is not a list of objects: {_why(error)}") from error
+        return _page_of(decoded.metadata, [self.object(bytes(item)) for item in decoded.items or ()])
+
+    def _observed(self, workflow: _Workflow) -> Observed | Poison:
+        why = self._complaint(workflow)
+        if why:
+            meta = workflow.metadata
+            return Poison(why=why, name=meta.name, uid=meta.uid, resource_version=meta.resource_version)
+        return _project(workflow, namespace=self._namespace)
+
+    def _complaint(self, workflow: _Workflow) -> str:
+        meta = workflow.metadata
+        if not (meta.name and meta.uid and meta.resource_version):
+            return "metadata has an empty name, uid or resourceVersion"
+        # Items of a typed list may leave out their kind.
+        if workflow.kind not in {self._kind, None, ""}:
+            return f"the kind is {workflow.kind!r:.80}, not {self._kind}"
+        if workflow.status and (workflow.status.phase or "") not in PHASES:
+            return f"the phase {workflow.status.phase!r:.80} is unknown"
+        return ""
+
+
+_NO_LABELS: Final = _Labels()
+_NO_ANNOTATIONS: Final = _Annotations()
+_NO_STATUS: Final = _Status()
+
+
+def _project(workflow: _Workflow, *, namespace: str) -> Observed:
+    meta = workflow.metadata
+    tags = meta.labels or _NO_LABELS
+    notes = meta.annotations or _NO_ANNOTATIONS
+    status = workflow.status or _NO_STATUS
+    outcome = _outcome(status.outputs) if status.outputs else None
+    return Observed(
+        namespace=meta.namespace or namespace,
+        name=meta.name,
+        uid=meta.uid,
+        resource_version=meta.resource_version,
+        user=tags.user or "",
+        job_id=tags.job_id or "",
+        phase=status.phase or "",
+        message=(status.message or "")[:MESSAGE_LENGTH],
+        shutdown=(workflow.spec.shutdown or "") if workflow.spec else "",
+        stop_requested=notes.stop is not None,
+        completed=tags.completed == "true",
+        resubmitted=tags.resubmitted is not None,
+        deleting=meta.deletion_timestamp is not None,
+        ran=outcome is not None or _progressed(status.progress),
+        created_at=to_milliseconds(meta.creation_timestamp),
+        started_at=to_milliseconds(status.started_at),
+        finished_at=to_milliseconds(status.finished_at),
+        job_json=notes.job,
+        outcome_json=outcome,
+    )
+
+
+def _outcome(outputs: _Outputs) -> str | None:
+    for parameter in outputs.parameters or ():
+        if parameter.name == labels.OUTCOME_PARAMETER and isinstance(parameter.value, str):
+            return parameter.value
+    return None
+
+
+def _progressed(progress: str | None) -> bool:
+    """Whether `n/m` has an n above 0."""
+    return bool(progress) and (progress or "").partition("/")[0].strip("0") != ""
+
+
+def _page_of(metadata: _ListMetadata, results: Sequence[Observed | Poison]) -> Page:
+    return Page(
+        objects=[item for item in results if isinstance(item, Observed)],
+        poison=[item for item in results if isinstance(item, Poison)],
+        resource_version=metadata.resource_version,
+        next_page=metadata.next_page or "",
+    )
+
+
+def _poisonous_line(line: bytes, cause: Exception) -> Poison:
+    try:
+        loose = msgspec.json.decode(line, type=_AnyLine)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise GarbledError(f"A line of the watch is not an event: {_why(error)}") from error
+    return _poison(bytes(loose.object), cause)
+
+
+def _poison(body: bytes, cause: Exception) -> Poison:
+    try:
+        loose = msgspec.json.decode(body, type=_Loose).metadata or _LooseMetadata()
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        loose = _LooseMetadata()
+    return Poison(
+        why=_why(cause),
+        name=_text(loose.name),
+        uid=_text(loose.uid),
+        resource_version=_text(loose.resource_version),
+    )
+
+
+def _text(value: Any) -> str:
+    return value[:_WHY_LENGTH] if isinstance(value, str) else ""
+
+
+def _why(error: Exception) -> str:
+    return str(error)[:_WHY_LENGTH]
