@@ -12,7 +12,7 @@ help:  ## list the targets
 
 setup: $(STAMP)  ## make the virtual environment in .venv
 
-$(STAMP): pins/dev.txt $(MEMBERS:%=%/pyproject.toml) submitter/etc/jupyter/jupyter_jupyter_scheduler_config.json
+$(STAMP): pins/dev.txt $(MEMBERS:%=%/pyproject.toml) $(shell find submitter/etc -name '*.json')
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "nbargo needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

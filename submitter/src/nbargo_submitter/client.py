@@ -1,0 +1,293 @@
+"""The Kubernetes API as the lab uses it: one Workflow created, read, patched or deleted at a time.
+
+The official client's async side does the configuration, the authentication and the HTTP; it takes about 70 MB, so it
+is imported on first use, in a worker thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from nbargo_shared.errors import (
+    ClusterConflictError,
+    ClusterError,
+    ClusterMissingError,
+    ClusterRefusedError,
+    ClusterUnreachableError,
+    ConfigError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONNECT_SECONDS: Final = 4.0
+"""How long a user waits for the news that nobody listens at the cluster's address."""
+REQUEST_SECONDS: Final = 20.0
+"""How long one request may take in all; an API server answers a write in under a second."""
+
+_WORKFLOWS: Final = "/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflows"
+_SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_MESSAGE_LENGTH: Final = 500
+_UNAUTHORIZED: Final = 401
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Which cluster, and where in it.
+
+    Attributes:
+        namespace: The namespace for workflows; "" stands for the kubeconfig's or the pod's own.
+        kubeconfig: A kubeconfig file; "" stands for KUBECONFIG, the pod's service account, or ~/.kube/config.
+        context: A context of the kubeconfig; "" stands for its current one.
+    """
+
+    namespace: str = ""
+    kubeconfig: str = ""
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    api: Any  # kubernetes.aio.client.ApiClient, whose methods are partly untyped
+    namespace: str
+
+
+class Cluster:
+    """The workflows of one namespace.
+
+    Args:
+        settings: Which cluster. Nothing is contacted or read before the first request.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._connection: _Connection | None = None
+        self._opening = asyncio.Lock()
+
+    async def create(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Create a Workflow.
+
+        Args:
+            manifest: The object; its namespace becomes the one of the settings.
+
+        Returns:
+            The object as the cluster has it.
+
+        Raises:
+            ClusterConflictError: An object of this name exists already.
+            ClusterError: The cluster refused it, or nobody knows whether it was created (then it is transient and no
+                ClusterUnreachableError).
+        """
+        namespace = (await self._connected()).namespace
+        body = {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}
+        return await self._request("POST", body=body)
+
+    async def get(self, name: str) -> dict[str, Any] | None:
+        """Return a Workflow, or None if there is none of this name.
+
+        Args:
+            name: The object's name.
+
+        Raises:
+            ClusterError: The question could not be answered.
+        """
+        try:
+            return await self._request("GET", name=name)
+        except ClusterMissingError as error:
+            if error.hint:  # not this object is missing, but its namespace or its kind
+                raise
+            return None
+
+    async def patch(self, name: str, change: Mapping[str, Any]) -> dict[str, Any]:
+        """Apply a JSON merge patch to a Workflow.
+
+        Args:
+            name: The object's name.
+            change: The patch.
+
+        Raises:
+            ClusterMissingError: There is no such object.
+            ClusterConflictError: The patch names a resourceVersion that is no longer the object's.
+            ClusterError: The cluster did not do it.
+        """
+        return await self._request("PATCH", name=name, body=dict(change))
+
+    async def delete(self, name: str) -> None:
+        """Delete a Workflow and, in the background, its pods; none of this name is all right.
+
+        Args:
+            name: The object's name.
+
+        Raises:
+            ClusterError: The cluster did not do it.
+        """
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        try:
+            await self._request("DELETE", name=name, body=options)
+        except ClusterMissingError as error:
+            if error.hint:  # as in get
+                raise
+
+    async def close(self) -> None:
+        """Close the connections."""
+        connection, self._connection = self._connection, None
+        if connection:
+            await connection.api.close()
+
+    async def _request(self, method: str, *, name: str = "", body: dict[str, Any] | None = None) -> dict[str, Any]:
+        connection = await self._connected()
+        status, raw = await _send(connection, method, name=name, body=body)
+        if status == _UNAUTHORIZED:  # an exec plugin's or a file's token has run out: read the configuration again
+            await self.close()
+            connection = await self._connected()
+            status, raw = await _send(connection, method, name=name, body=body)
+        return _answer(status, raw, name=name, namespace=connection.namespace)
+
+    async def _connected(self) -> _Connection:
+        async with self._opening:
+            if self._connection is None:
+                self._connection = await asyncio.to_thread(_open, self._settings)
+            return self._connection
+
+
+def _open(settings: Settings) -> _Connection:
+    """Import the client and read its configuration; blocks for a second the first time."""
+    from kubernetes.aio import client  # noqa: PLC0415 - on first use: it takes about 70 MB
+
+    configuration = client.Configuration()
+    namespace = asyncio.run(_configure(settings, configuration))
+    try:
+        return _Connection(client.ApiClient(configuration), settings.namespace or namespace)
+    except OSError as error:
+        raise ConfigError(f"The cluster's certificates cannot be read: {error}") from error
+
+
+async def _configure(settings: Settings, configuration: Any) -> str:
+    """Fill in the client's configuration and return the namespace that goes with it."""
+    from yaml import YAMLError  # noqa: PLC0415 - comes with the client
+
+    config: Any = import_module("kubernetes.aio.config")  # Any: its functions are untyped
+
+    file = _kubeconfig(settings)
+    if not file:
+        try:
+            config.load_incluster_config(client_configuration=configuration)
+            return (_SERVICE_ACCOUNT / "namespace").read_text(encoding="utf-8").strip()
+        except (config.ConfigException, OSError) as error:
+            raise ConfigError(
+                "This server knows of no Kubernetes cluster",
+                hint="Set NBARGO_KUBECONFIG or KUBECONFIG to a kubeconfig file, or run it in a pod with a service "
+                "account token",
+            ) from error
+    try:
+        loader = await config.load_kube_config(
+            config_file=file, context=settings.context or None, client_configuration=configuration, persist_config=False
+        )
+    except (config.ConfigException, OSError, YAMLError, TypeError, AttributeError) as error:
+        raise ConfigError(f"The kubeconfig {file} cannot be used: {error}") from error
+    namespace = loader.current_context["context"].get("namespace") or "default"
+    return str(namespace)
+
+
+def _kubeconfig(settings: Settings) -> str:
+    """Return the kubeconfig file to use, or "" for the pod's service account, which goes before a file in the home."""
+    named = settings.kubeconfig or os.environ.get("NBARGO_KUBECONFIG") or os.environ.get("KUBECONFIG")
+    if named:
+        return named
+    if os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return ""
+    file = Path.home() / ".kube" / "config"
+    return str(file) if file.is_file() else ""
+
+
+async def _send(connection: _Connection, method: str, *, name: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
+    import aiohttp  # noqa: PLC0415 - imported by the client already
+
+    kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+    try:
+        request = await connection.api.param_serialize(
+            method=method,
+            resource_path=f"{_WORKFLOWS}/{{name}}" if name else _WORKFLOWS,
+            path_params={"namespace": connection.namespace, "name": name},
+            header_params={"Content-Type": kind, "Accept": "application/json"},
+            query_params=[],
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        # The generated methods pass a pair of timeouts on as if it were one number, so the request is made here.
+        response = await connection.api.call_api(
+            *request, _request_timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS, connect=CONNECT_SECONDS)
+        )
+        return response.status, await response.read()
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, OSError, aiohttp.ClientError) as error:
+        raise _unanswered(connection, error) from error
+
+
+def _unanswered(connection: _Connection, error: Exception) -> ClusterError:
+    import aiohttp  # noqa: PLC0415 - as above
+
+    host = connection.api.configuration.host
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
+        reason = "no answer" if isinstance(error, TimeoutError) else str(error)
+        return ClusterUnreachableError(f"The Kubernetes cluster at {host} cannot be reached ({reason})")
+    return ClusterError(
+        f"The Kubernetes cluster at {host} did not answer ({str(error) or type(error).__name__})",
+        hint="Look at the list of jobs before you try again: the request may have arrived",
+        transient=True,
+    )
+
+
+def _answer(status: int, raw: bytes, *, name: str, namespace: str) -> dict[str, Any]:
+    """Return the object of a good answer, or raise what a bad one means."""
+    try:
+        document = json.loads(raw)
+    except ValueError:
+        document = None
+    if 200 <= status < 300 and isinstance(document, dict):  # noqa: PLR2004 - HTTP's classes
+        return document
+    raise error_of(status, document, name=name, namespace=namespace)
+
+
+def error_of(status: int, document: Any, *, name: str, namespace: str) -> ClusterError:
+    """Return the error that an answer of the API server stands for.
+
+    Args:
+        status: The HTTP status.
+        document: The body: a `Status` object where the API server itself answered, anything else from a proxy, and
+            None for the plain text with which it answers for a resource that it does not know.
+        name: The object's name, or "".
+        namespace: The namespace.
+    """
+    said = document.get("message") if isinstance(document, dict) else None
+    message = str(said or f"HTTP {status}")[:_MESSAGE_LENGTH]
+    match status:
+        case 401:
+            hint = "Its token may have run out: log in to the cluster again, or ask the administrator"
+            return ClusterRefusedError("The cluster does not accept this server's credentials", hint=hint, status=401)
+        case 403:
+            return ClusterRefusedError(f"The cluster does not allow this: {message}", status=403)
+        case 404:
+            return _missing(document, message, name=name, namespace=namespace)
+        case 409:
+            return ClusterConflictError(f"The cluster says: {message}", status=409)
+        case 429 | 500 | 502 | 503 | 504:
+            hint = "Try again in a minute; if it stays so, tell the administrator"
+            return ClusterError(f"The cluster cannot answer now: {message}", hint=hint, status=status, transient=True)
+        case _:
+            return ClusterError(f"The cluster does not accept the job: {message}", status=status)
+
+
+def _missing(document: Any, message: str, *, name: str, namespace: str) -> ClusterMissingError:
+    if not isinstance(document, dict):
+        hint = "Is Argo Workflows installed in this cluster?"
+        return ClusterMissingError("The cluster knows no workflows", hint=hint, status=404)
+    if (document.get("details") or {}).get("name") == name and name:
+        return ClusterMissingError(f"The cluster says: {message}", status=404)
+    hint = f"Check the namespace '{namespace}' (c.ArgoScheduler.namespace, NBARGO_NAMESPACE) and that Argo is installed"
+    return ClusterMissingError(f"The cluster says: {message}", hint=hint, status=404)

@@ -1,0 +1,60 @@
+"""Where a job's files are: in the staging area, and, once downloaded, in the lab's folder."""
+
+import os
+
+from jupyter_scheduler.models import DescribeJob, DescribeJobDefinition, JobFile
+from jupyter_scheduler.scheduler import Scheduler
+
+from nbargo_submitter import formats
+from nbargo_submitter.staging import Staging
+
+
+class ArgoFiles(Scheduler):
+    """The part of ArgoScheduler that names files; jupyter-scheduler's own fails on a format that it does not know."""
+
+    staging: Staging
+
+    def get_staging_paths(self, model: DescribeJob | DescribeJobDefinition) -> dict[str, str]:
+        """Return the path of each of a job's files in the staging area, by format; `input` is the notebook."""
+        if not model:
+            return {}
+        identifier = model.job_id if isinstance(model, DescribeJob) else model.job_definition_id
+        folder = self.staging.folder(identifier)
+        return {name: str(folder / file) for name, file in file_names(model).items()}
+
+    def get_job_filenames(self, model: DescribeJob) -> dict[str, str | list[str]]:
+        """Return the name of each of a job's files in its folder in the lab, by format."""
+        names: dict[str, str | list[str]] = {**file_names(model)}
+        if model.package_input_folder and model.packaged_files:
+            names["files"] = list(model.packaged_files)
+        return names
+
+    def add_job_files(self, model: DescribeJob) -> None:
+        """Fill in which of a job's files are in the lab's folder.
+
+        Args:
+            model: The job; its `job_files` and `downloaded` are set.
+        """
+        folder = self.get_local_output_path(model, root_dir_relative=True)
+        labels: dict[str, str] = {**self.environments_manager.output_formats_mapping(), "input": "Input"}
+
+        def here(file: str) -> str | None:
+            path = os.path.join(folder, file)  # noqa: PTH118 - relative to the lab's root, as the REST API has it
+            return path if self.file_exists(path) else None
+
+        files = [
+            JobFile(display_name=labels.get(name, name), file_format=name, file_path=here(file))
+            for name, file in file_names(model).items()
+        ]
+        packaged = list(model.packaged_files or ()) if model.package_input_folder else []
+        if packaged:
+            path = folder if self.dir_exists(folder) else None
+            files.append(JobFile(display_name="Files", file_format="files", file_path=path))
+        model.job_files = files
+        model.downloaded = all(file.file_path for file in files) and all(here(file) for file in packaged)
+
+
+def file_names(model: DescribeJob | DescribeJobDefinition) -> dict[str, str]:
+    """Return the file name of each of a job's outputs by format, and of its notebook as `input`."""
+    names = formats.file_names(model.input_filename, create_time=model.create_time, names=model.output_formats or ())
+    return {**names, "input": model.input_filename}

@@ -1,0 +1,108 @@
+"""Downloading: a job's files are copied from the staging area into the lab's folder.
+
+jupyter-scheduler's own files manager does it in a process of its own and passes over every error.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_scheduler.job_files_manager import JobFilesManager
+from jupyter_scheduler.models import DescribeJob
+
+from nbargo_shared import labels, outcome
+from nbargo_shared.errors import FilesError, RecordError
+from nbargo_shared.status import Status
+from nbargo_submitter.describing import file_names
+from nbargo_submitter.staging import Staging, copy_whole, side_files
+from nbargo_submitter.telling import told
+
+_NO: Final = {"", "0", "false", "no", "off"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    source: Path
+    target: Path
+
+
+class ArgoJobFilesManager(JobFilesManager):
+    """Copies a job's files for jupyter-scheduler's download handler."""
+
+    @property
+    def log(self) -> Any:
+        """The server's log."""
+        return self.scheduler.log
+
+    @told
+    async def copy_from_staging(self, job_id: str, redownload: bool | str | None = False) -> None:  # noqa: FBT001, FBT002 - theirs
+        """Copy a job's outputs, its notebook, and with an input folder everything in its folder, into the lab's folder.
+
+        Args:
+            job_id: The job's id.
+            redownload: Whether files that are there already are copied again. The handler passes the text of the
+                query argument.
+
+        Raises:
+            SchedulerError: There is no such job, or a file is missing or cannot be copied; the others were.
+        """
+        job = await self.scheduler.get_job(job_id, False)  # noqa: FBT003 - jupyter-scheduler's own parameter
+        target = Path(self.scheduler.get_local_output_path(model=job))
+        again = str(redownload or "").lower() not in _NO
+        await asyncio.to_thread(_download, self.scheduler.staging, job, target, again=again)
+
+
+def _download(staging: Staging, job: DescribeJob, target: Path, *, again: bool) -> None:
+    source = staging.folder(job.job_id)
+    missing = []
+    for copy in _copies(job, source, target):
+        if not again and copy.target.is_file():
+            continue
+        if not _is_inside(copy.source, source):
+            missing.append(copy.source.name)
+            continue
+        copy_whole(Path(os.path.realpath(copy.source)), copy.target)
+    if missing:
+        raise _missing(job, missing)
+
+
+def _copies(job: DescribeJob, source: Path, target: Path) -> Iterator[_Copy]:
+    written = _written(source)
+    named = file_names(job)
+    for name, file in named.items():
+        yield _Copy(source / written.get(name, file), target / file)
+    if job.package_input_folder and source.is_dir():
+        taken = {*named.values(), *written.values()}
+        for relative in side_files(source):
+            if relative not in taken:
+                yield _Copy(source / relative, target / relative)
+
+
+def _written(folder: Path) -> dict[str, str]:
+    """Return what the outputs are called in the staging area, as the job's pod says.
+
+    The names hold the time of creation in the lab's time zone, so they can be others if that has changed since.
+    """
+    path = folder / labels.OUTCOME_FILE
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            return dict(outcome.parse(file.read(outcome.MAX_BYTES + 1)).outputs)
+    except (OSError, RecordError):
+        return {}
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Return whether a path is a regular file that, links followed, is in the job's folder."""
+    real = os.path.realpath(path)
+    return os.path.isfile(real) and real.startswith(os.path.realpath(folder) + os.sep)  # noqa: PTH113 - a text
+
+
+def _missing(job: DescribeJob, names: list[str]) -> FilesError:
+    ended = Status(job.status).is_terminal
+    hint = "The job's status message says why it was not written" if ended else "The job has not ended yet"
+    what = "file is" if len(names) == 1 else "files are"
+    return FilesError(f"The {what} not in the staging area: {', '.join(names)}", hint=hint)

@@ -1,0 +1,63 @@
+"""The output formats: what a user reads in the form, and how the file is called.
+
+A format's name is what nbconvert calls its exporter (with `ipynb` for the notebook itself, as jupyter-scheduler has
+it). Only those are offered that need no program beside nbconvert: rst, asciidoc and latex need pandoc, pdf needs TeX,
+webpdf a browser. An operator whose image has them may offer them with an environment.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from jupyter_scheduler.utils import create_output_filename
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One output format.
+
+    Attributes:
+        label: What the form calls it.
+        extension: The file's extension, without a dot.
+    """
+
+    label: str
+    extension: str
+
+
+FORMATS: Final[Mapping[str, Format]] = {
+    "ipynb": Format("Notebook", "ipynb"),
+    "html": Format("HTML", "html"),
+    "markdown": Format("Markdown", "md"),
+    "python": Format("Python script", "py"),
+    "slides": Format("Slides (reveal.js)", "slides.html"),
+    "latex": Format("LaTeX", "tex"),
+    "rst": Format("reStructuredText", "rst"),
+    "asciidoc": Format("AsciiDoc", "asciidoc"),
+    "pdf": Format("PDF (through LaTeX)", "pdf"),
+    "webpdf": Format("PDF (through a browser)", "web.pdf"),
+}
+DEFAULT_FORMATS: Final = ("ipynb", "html", "markdown", "python")
+
+
+def label(name: str) -> str:
+    """Return what the form calls a format; a format that is not known is called by its name."""
+    return FORMATS[name].label if name in FORMATS else name
+
+
+def file_name(input_filename: str, *, create_time: int, name: str) -> str:
+    """Return the name of a job's output file.
+
+    Args:
+        input_filename: The notebook's file name.
+        create_time: When the job was created, milliseconds since 1970; it is written in the lab's time zone, as
+            jupyter-scheduler does.
+        name: The format.
+    """
+    extension = FORMATS[name].extension if name in FORMATS else name
+    return f"{create_output_filename(input_filename, create_time)}.{extension}"
+
+
+def file_names(input_filename: str, *, create_time: int, names: Iterable[str]) -> dict[str, str]:
+    """Return the file name of each of a job's output formats, by format."""
+    return {name: file_name(input_filename, create_time=create_time, name=name) for name in names}

@@ -1,0 +1,167 @@
+"""Submitting one job: its input is staged, its Workflow is created, and after an error neither is left.
+
+An idempotency token gives a job the same id each time, so the cluster itself refuses the second submission, wherever
+it comes from. Submissions of one id from one home take turns by a lock: only the holder touches the job's folder, so
+a loser cannot damage the winner's files, and what a crashed submission left can be told from one that is under way.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_scheduler.exceptions import IdempotencyTokenError
+
+from nbargo_shared import labels
+from nbargo_shared.errors import ClusterConflictError, ClusterError, ClusterUnreachableError, FilesError
+from nbargo_shared.record import JobRecord
+from nbargo_submitter.client import Cluster
+from nbargo_submitter.rows import Rows
+from nbargo_submitter.staging import Staging
+
+_TOKEN_NAMESPACE: Final = uuid.UUID("8c5b3f0e-3f6c-5d0b-9d2c-6b1d1d6a7f10")  # any fixed one; changing it forgets tokens
+_CLAIM_SECONDS: Final = 60.0  # longer than one submission may take: its requests have time limits
+_CLAIM_PAUSE: Final = 0.025
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What is submitted.
+
+    Attributes:
+        record: The job.
+        notebook: The notebook's path in the file system.
+        exclude: Folders that do not come along with the notebook's folder.
+        manifest: The Workflow.
+    """
+
+    record: JobRecord
+    notebook: Path
+    exclude: tuple[Path, ...]
+    manifest: Mapping[str, Any]
+
+
+def job_id_for(user: str, token: str | None) -> str:
+    """Return the id of a new job.
+
+    Args:
+        user: Value of the user label.
+        token: The idempotency token: the same user and token give the same id. Without one the id is random.
+    """
+    return str(uuid.uuid5(_TOKEN_NAMESPACE, f"{user}\n{token}") if token else uuid.uuid4())
+
+
+class Submitter:
+    """Submits jobs.
+
+    Args:
+        cluster: Where to.
+        staging: Where the input is staged.
+        rows: Where an earlier job with the same token may be listed.
+    """
+
+    def __init__(self, *, cluster: Cluster, staging: Staging, rows: Rows) -> None:
+        self._cluster = cluster
+        self._staging = staging
+        self._rows = rows
+
+    async def submit(self, submission: Submission) -> None:
+        """Stage a job's input and create its Workflow.
+
+        Args:
+            submission: The job.
+
+        Raises:
+            IdempotencyTokenError: A job with this token was submitted before.
+            FilesError: The input could not be staged.
+            ClusterError: The cluster did not take it. Nothing is left behind.
+        """
+        record = submission.record
+        if not record.idempotency_token:
+            await self._submit(submission)
+            return
+        async with self._claim(record.job_id):
+            if await self._is_submitted(record):
+                raise IdempotencyTokenError(record.idempotency_token)
+            await self._submit(submission)
+
+    async def _submit(self, submission: Submission) -> None:
+        record = submission.record
+        await asyncio.to_thread(
+            self._staging.stage,
+            record.job_id,
+            notebook=submission.notebook,
+            name=record.input_filename,
+            with_folder=record.package_input_folder,
+            exclude=submission.exclude,
+        )
+        try:
+            await self._create(submission)
+        except BaseException:
+            await asyncio.shield(asyncio.to_thread(self._staging.remove, record.job_id))
+            raise
+
+    async def _create(self, submission: Submission) -> None:
+        try:
+            await self._cluster.create(submission.manifest)
+        except ClusterUnreachableError:
+            raise
+        except ClusterConflictError:
+            if await self._is_ours(submission):  # a proxy sent it twice
+                return
+            if submission.record.idempotency_token:
+                raise IdempotencyTokenError(submission.record.idempotency_token) from None
+            raise
+        except ClusterError as error:
+            if not (error.transient and await self._has_arrived(submission)):
+                raise
+
+    async def _has_arrived(self, submission: Submission) -> bool:
+        """Return whether a request without an answer was carried out."""
+        try:
+            return await self._is_ours(submission)
+        except ClusterError:
+            return False
+
+    async def _is_ours(self, submission: Submission) -> bool:
+        wanted = submission.manifest["metadata"]
+        there = await self._cluster.get(wanted["name"])
+        noted = ((there or {}).get("metadata", {}).get("annotations") or {}).get(labels.JOB_ANNOTATION)
+        return noted is not None and noted == wanted["annotations"][labels.JOB_ANNOTATION]
+
+    async def _is_submitted(self, record: JobRecord) -> bool:
+        """Return whether a job of this token exists; what a crashed submission left is removed.
+
+        The claim is held: whoever made the job's folder has ended. If the job is neither listed nor in the cluster and
+        never ran, its submission ended between the two, and the folder is only in the way.
+        """
+        token = record.idempotency_token or ""
+        if await asyncio.to_thread(self._rows.has_token, token):
+            return True
+        if not await asyncio.to_thread(self._staging.is_taken, record.job_id):
+            return False
+        if await asyncio.to_thread(self._staging.has_outcome, record.job_id):
+            return True
+        if await self._cluster.get(labels.object_name(record.job_id)) is not None:
+            return True
+        await asyncio.to_thread(self._staging.remove, record.job_id)
+        return False
+
+    @asynccontextmanager
+    async def _claim(self, job_id: str) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _CLAIM_SECONDS
+        while (claim := await asyncio.to_thread(self._staging.try_claim, job_id)) is None:
+            if loop.time() > deadline:
+                raise FilesError(
+                    f"Another submission with the same idempotency token has not ended within {_CLAIM_SECONDS:.0f} s",
+                    hint="Look at the list of jobs, then try again",
+                )
+            await asyncio.sleep(_CLAIM_PAUSE)  # the holder may be another process, which cannot wake us
+        try:
+            yield
+        finally:
+            await asyncio.shield(asyncio.to_thread(self._staging.release, job_id, claim))

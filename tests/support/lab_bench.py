@@ -1,0 +1,143 @@
+"""A bench for the lab's side: a real ArgoScheduler on a real database and a local API, with the watcher's part played.
+
+The part is small: when the API accepts a Workflow, its row is written before the answer goes out, and a rename is
+followed. A test that is about the watcher's absence turns it off.
+"""
+
+import json
+import os
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from jupyter_scheduler.models import CreateJob
+from jupyter_scheduler.orm import Job, create_session, create_tables
+from traitlets.config import Config
+
+from nbargo_local.server import LocalServer, ServerSettings
+from nbargo_local.store import WORKFLOWS
+from nbargo_shared import labels, record
+from nbargo_submitter import ArgoEnvironmentManager, ArgoJobFilesManager, ArgoScheduler
+from support.notebooks import write
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+NAMESPACE = "argo"
+
+
+class Bench:
+    """One user's home, and the cluster."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.root = folder / "home"
+        self.staging = folder / "data" / "staging"
+        self.root.mkdir(parents=True)
+        (folder / "data").mkdir()
+        self.db_url = f"sqlite:///{folder}/data/scheduler.sqlite"
+        create_tables(self.db_url)
+        self.projecting = True
+        self.before: Handler | None = None
+        self.after: Callable[[web.Request], None] | None = None
+        settings = ServerSettings(namespace=NAMESPACE, middlewares=(self._middleware(),))
+        self.server = LocalServer(folder / "kubeconfig", settings)
+        self._schedulers: list[ArgoScheduler] = []
+
+    async def close(self) -> None:
+        for scheduler in self._schedulers:
+            await scheduler.close()
+
+    def scheduler(self, **settings: Any) -> ArgoScheduler:
+        """Return a scheduler as a lab server has it: image set, sidecar expected, a short wait for rows."""
+        chosen = {"image": "lab:1", "watcher": "sidecar", "wait_seconds": 5.0, "namespace": "", **settings}
+        chosen.setdefault("kubeconfig", str(self.folder / "kubeconfig"))
+        config = Config({"ArgoScheduler": {"staging_path": str(self.staging), **chosen}})
+        made = ArgoScheduler(
+            root_dir=str(self.root),
+            environments_manager=ArgoEnvironmentManager(),
+            db_url=self.db_url,
+            config=config,
+            backend_id="argo",
+        )
+        self._schedulers.append(made)
+        return made
+
+    def files_manager(self, scheduler: ArgoScheduler) -> ArgoJobFilesManager:
+        return ArgoJobFilesManager(scheduler=scheduler)
+
+    def notebook(self, name: str = "report.ipynb") -> Path:
+        return write(self.root / name, "print(1)")
+
+    def workflows(self) -> list[dict[str, Any]]:
+        return list(self.server.store.list(WORKFLOWS, NAMESPACE))
+
+    def workflow(self, job_id: str) -> dict[str, Any] | None:
+        return self.server.store.get(WORKFLOWS, NAMESPACE, labels.object_name(job_id))
+
+    def staged(self) -> list[str]:
+        """Return the relative path of everything in the staging area."""
+        return sorted(path.relative_to(self.staging).as_posix() for path in self.staging.rglob("*"))
+
+    def set_row(self, job_id: str, **values: Any) -> None:
+        with create_session(self.db_url)() as session:
+            session.query(Job).filter(Job.job_id == job_id).update(values)
+            session.commit()
+
+    def add_row(self, **values: Any) -> None:
+        given = {"runtime_environment_name": "default", "input_filename": "a.ipynb", "name": "a", "status": "COMPLETED"}
+        with create_session(self.db_url)() as session:
+            session.add(Job(**{**given, **values}))
+            session.commit()
+
+    def row_ids(self) -> list[str]:
+        with create_session(self.db_url)() as session:
+            return [row.job_id for row in session.query(Job.job_id)]
+
+    def _middleware(self) -> Any:
+        @web.middleware
+        async def follow(request: web.Request, handler: Handler) -> web.StreamResponse:
+            answer = await (self.before(request) if self.before else handler(request))
+            if self.projecting and request.method in {"POST", "PATCH"} and answer.status < 300:
+                self._project(json.loads(answer.body))  # type: ignore[attr-defined] # the API answers with a whole body
+            if self.after:
+                self.after(request)
+            return answer
+
+        return follow
+
+    def _project(self, workflow: Mapping[str, Any]) -> None:
+        job = record.parse(workflow["metadata"]["annotations"][labels.JOB_ANNOTATION])
+        stopping = workflow["spec"].get("shutdown")
+        if job.job_id in self.row_ids():
+            self.set_row(job.job_id, name=job.name, **({"status": "STOPPING"} if stopping else {}))
+            return
+        values = {name: value for name, value in job.to_dict().items() if name not in {"version", "output_files"}}
+        self.add_row(**{**values, "status": "QUEUED", "update_time": job.create_time})
+
+
+def request(**values: Any) -> CreateJob:
+    """Return what the form sends for report.ipynb."""
+    given = {
+        "input_uri": "report.ipynb",
+        "name": "report",
+        "runtime_environment_name": "default",
+        "output_formats": ["ipynb", "html"],
+    }
+    return CreateJob(**{**given, **values})
+
+
+@contextmanager
+def time_zone(name: str, *, set_zone: Callable[[], None]) -> Iterator[None]:
+    """Live in another time zone for a while."""
+    old = os.environ.get("TZ")
+    os.environ["TZ"] = name
+    set_zone()
+    try:
+        yield
+    finally:
+        if old is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = old
+        set_zone()
