@@ -89,9 +89,7 @@ class Run:
         """Return where the executed notebook goes: out of the user's sight if it was not asked for."""
         if "ipynb" in self.formats:
             return self.directory / self.formats["ipynb"]
-        if self.scratch is None:
-            self.scratch = tempfile.mkdtemp(prefix="nbargo-")
-        return Path(self.scratch) / "executed.ipynb"
+        return Path(tempfile.gettempdir(), "executed.ipynb")
 
     def fail(self, error: RunError) -> None:
         """Keep the first reason: what comes after it, or after an interruption, is mostly its consequence."""
@@ -152,13 +150,15 @@ def main() -> int:
         return 2
     try:
         listen(run)
+        # This process's only, not the kernel's: what it and its libraries leave there goes with it.
+        run.scratch = tempfile.tempdir = tempfile.mkdtemp(prefix="nbargo-")
         run.write_outcome("running")
         perform(run)
         ignore_signals()  # from here on the result stands
     except Interrupted:
         pass
     except OSError as error:
-        run.fail(RunError(type(error).__name__, f"the job's directory cannot be used: {error}"))
+        run.fail(RunError(type(error).__name__, f"the job's files cannot be written: {error}"))
     return finish(run)
 
 

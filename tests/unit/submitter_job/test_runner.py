@@ -121,12 +121,15 @@ def test_a_format_that_cannot_be_made_fails_the_job_after_the_others(make_job: M
     assert job.left() == {"input.ipynb", "input-2026.md", "input-2026_files", "outcome.json"}
 
 
+def install_kernel(job: Any, name: str, arguments: list[str]) -> None:
+    spec = Path(job.environ["JUPYTER_PATH"], "kernels", name)
+    spec.mkdir(parents=True)
+    (spec / "kernel.json").write_text(json.dumps({"argv": arguments, "language": name, "display_name": name}))
+
+
 def test_a_kernel_without_translator_runs_without_parameters_and_refuses_them(make_job: MakeJob) -> None:
     job = make_job(kernel="strange")
-    spec = Path(job.environ["JUPYTER_PATH"], "kernels", "strange")
-    spec.mkdir(parents=True)
-    arguments = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    (spec / "kernel.json").write_text(json.dumps({"argv": arguments, "language": "strange", "display_name": "S"}))
+    install_kernel(job, "strange", [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
     job.write("print('ran')", kernel=None, language=None)
 
     status, log = job.run()
@@ -202,6 +205,21 @@ def test_a_stop_ends_the_kernel_and_all_below_it(make_job: MakeJob) -> None:
     assert left.ended_at is not None
 
 
+def test_a_stop_while_the_kernel_starts_leaves_nothing(make_job: MakeJob) -> None:
+    job = make_job(formats=("html",))
+    program = "import os, time; open('part', 'w').write(str(os.getpid())); os.rename('part', 'pid'); time.sleep(1000)"
+    install_kernel(job, "mute", [sys.executable, "-c", program, "{connection_file}"])
+    job.write("1", kernel="mute")
+    with job.start() as process:
+        kernel = psutil.Process(int(wait_for(job.directory / "pid")))
+        process.send_signal(signal.SIGTERM)
+        printed, _ = process.communicate(timeout=20)
+
+    assert process.returncode == 143, printed
+    assert not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE
+    assert (job.outcome().state, job.outcome().outputs) == (State.INTERRUPTED, {})
+
+
 def test_a_removed_directory_stays_removed(make_job: MakeJob) -> None:
     job = make_job()
     kept = job.directory.parent / "pid"
@@ -225,7 +243,7 @@ def test_a_directory_that_is_not_mounted_is_said(make_job: MakeJob) -> None:
     status, log = job.run()
 
     assert status == 1
-    assert "the job's directory cannot be used" in log
+    assert "the job's files cannot be written" in log
 
 
 def test_a_missing_job_is_said(make_job: MakeJob) -> None:
