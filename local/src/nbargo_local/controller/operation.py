@@ -99,7 +99,7 @@ class Operation:
     @property
     def deadline(self) -> datetime | None:
         """When the workflow's activeDeadlineSeconds are over; None for never."""
-        seconds = integer(self.spec.get("activeDeadlineSeconds"), "activeDeadlineSeconds")
+        seconds = integer(self.spec.get("activeDeadlineSeconds"))
         started = read_stamp(self.status.get("startedAt"))
         return None if seconds is None or started is None else started + timedelta(seconds=seconds)
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from nbargo_local.controller.durations import read_stamp
+from nbargo_local.controller.forms import in_argos_order
 from nbargo_local.controller.names import SCHEDULED_ANNOTATION, Object
 from nbargo_local.controller.templating import TemplateError, dump, replace
 
@@ -141,7 +142,7 @@ def process_template(template: Object, arguments: list[Object] | None, values: M
     if inputs.get("parameters"):
         filled = [_input(declared, arguments) for declared in inputs["parameters"]]
         template = template | {"inputs": inputs | {"parameters": filled}}
-    return substitute(template, values)
+    return substitute(in_argos_order(template), values)
 
 
 def input_values(template: Object) -> dict[str, str]:

@@ -91,12 +91,11 @@ class PodStatus:
         return self.phase in {"Pending", "Running"}
 
 
-def integer(value: object, what: str) -> int | None:
+def integer(value: object) -> int | None:
     """Return a number that a manifest may give as a string too.
 
     Args:
         value: The field; None for absent.
-        what: How to name it in the error.
 
     Raises:
         TemplateError: It is no number.
@@ -106,7 +105,7 @@ def integer(value: object, what: str) -> int | None:
     try:
         return int(text_of(value))
     except ValueError as error:
-        raise TemplateError(f"{what}: value '{value}' cannot be resolved to an int") from error
+        raise TemplateError(f"value '{value}' cannot be resolved to an int") from error
 
 
 def expand(text: str, env: Mapping[str, str]) -> str:
@@ -203,6 +202,6 @@ def pod_of(
         working_dir=container.get("workingDir") or "",
         source=container.get("source") or None,
         outputs=_outputs(template),
-        deadline=integer(template.get("activeDeadlineSeconds"), "activeDeadlineSeconds"),
+        deadline=integer(template.get("activeDeadlineSeconds")),
         kill_at=kill_at,
     )

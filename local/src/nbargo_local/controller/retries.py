@@ -59,7 +59,7 @@ def _pause(strategy: Object, attempts: int) -> timedelta:
     if not backoff.get("duration"):
         raise TemplateError("no base duration specified for retryStrategy")
     pause = _duration(backoff["duration"])
-    factor = integer(backoff.get("factor"), "retryStrategy.backoff.factor")
+    factor = integer(backoff.get("factor"))
     if factor is not None and factor > 0:
         pause *= factor ** (attempts - 1)
     return min(pause, _duration(backoff["cap"])) if backoff.get("cap") else pause
@@ -78,7 +78,7 @@ def _back_off(op: Operation, parent: Node, strategy: Object) -> bool:
     if end is not None and next_start > end:
         op.tree.mark(parent, last["phase"], "Backoff would exceed max duration limit")
         return True
-    limit = integer(strategy.get("limit"), "retryStrategy.limit")
+    limit = integer(strategy.get("limit"))
     if op.now < next_start and limit is not None and len(attempts) <= limit:
         op.wake_at(next_start)
         op.tree.mark(parent, parent["phase"], f"Backoff for {humanize(pause)}")
@@ -123,7 +123,7 @@ def _settle(op: Operation, parent: Node, strategy: Object) -> bool:
 
 
 def _judge(op: Operation, parent: Node, last: Node, strategy: Object) -> None:
-    limit = integer(strategy.get("limit"), "retryStrategy.limit")
+    limit = integer(strategy.get("limit"))
     if not _policy_allows(strategy, last):
         op.tree.mark(parent, last["phase"], last.get("message", ""))
     elif limit is not None and len(op.tree.attempts(parent)) > limit:

@@ -243,9 +243,12 @@ class _Validator:
         return needs
 
     def _call(self, path: str, call: Object) -> None:
+        """Check what a step or task calls: first as if it handed over anything, then with what it does hand over."""
         _check_arguments(f"{path}.arguments.", call.get("arguments"))
+        name = call.get("template") or ""
         try:
-            self.template(call.get("template") or "", (call.get("arguments") or {}).get("parameters"))
+            self.template(name, None, any_arguments=True)
+            self.template(name, (call.get("arguments") or {}).get("parameters"))
         except InvalidSpecError as error:
             raise InvalidSpecError(f"{path} {error}") from error
 
