@@ -85,6 +85,7 @@ class Place:
             "NBARGO_KUBECONFIG": str(self.kubeconfig),
             "NBARGO_NAMESPACE": NAMESPACE,
             "NBARGO_USER": user,
+            "NBARGO_IMAGE": "this-machine",  # the local Argo starts processes; a cluster would need an image
         }
 
     def argo_command(self) -> list[str]:
