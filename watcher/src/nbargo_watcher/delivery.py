@@ -102,8 +102,10 @@ class Delivery:
             await self._taken.wait()
 
     async def checkpoint(self) -> str:
-        """Return the resourceVersion to go on from; "" if there is none."""
+        """Forget what waits, and return the resourceVersion to go on from; "" if there is none."""
         found = ""
+        self._waiting.clear()
+        self._busy = False
 
         async def ask() -> None:
             nonlocal found

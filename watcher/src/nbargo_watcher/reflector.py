@@ -51,6 +51,10 @@ class Reflector:
         rng: All randomness: jitter, and the lengths of watches.
         hooks: Whom to tell.
         finite: Whether the run is to end after one complete list.
+
+    Attributes:
+        scope: The stream's name.
+        caught_up: Set once the sink has had a complete list, in this run or in the one that it goes on from.
     """
 
     def __init__(  # noqa: PLR0913 - its collaborators, all by name
@@ -65,6 +69,7 @@ class Reflector:
         finite: bool = False,
     ) -> None:
         self.scope = source.scope
+        self.caught_up = anyio.Event()
         self._source = source
         self._timing = timing
         self._telemetry = telemetry
@@ -111,7 +116,7 @@ class Reflector:
             tasks.start_soon(self._delivery.run, name=f"delivery of {self.scope}")
             decision = Decision(action=Action.REWATCH) if self._resource_version else _FIRST
             if self._resource_version:
-                self._telemetry.ready.add(self.scope)
+                self._ready()
             while True:
                 decision = self._decide(await self._step(decision))
 
@@ -157,7 +162,7 @@ class Reflector:
         self._resource_version = first.resource_version
         self._plan_list()
         self._telemetry.lists += 1
-        self._telemetry.ready.add(self.scope)
+        self._ready()
         return What.LISTED
 
     async def _page(self, token: str, *, paged: bool) -> Page:
@@ -212,6 +217,10 @@ class Reflector:
     def _set_aside(self, poison: Poison) -> None:
         self._telemetry.quarantined += 1
         self._hooks.quarantined(self.scope, poison.name or poison.uid or "an object without a name", poison.why)
+
+    def _ready(self) -> None:
+        self._telemetry.ready.add(self.scope)
+        self.caught_up.set()
 
     def _plan_list(self) -> None:
         now = anyio.current_time()

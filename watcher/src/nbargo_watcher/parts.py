@@ -1,0 +1,209 @@
+"""Puts the watcher together: connection, sources, reflectors, store and projector, as the settings say."""
+
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import aiohttp
+import structlog
+
+from nbargo_shared.errors import ClusterMissingError, NbargoError
+from nbargo_watcher.budget import Budget
+from nbargo_watcher.connection import Choice, Connection, connect
+from nbargo_watcher.decide import Decision, Happened
+from nbargo_watcher.evidence import Change
+from nbargo_watcher.model import Observed
+from nbargo_watcher.outcomes import OutcomeFiles
+from nbargo_watcher.projector import Projector, Reports
+from nbargo_watcher.reflector import Hooks, Reflector
+from nbargo_watcher.resolve import Resolver
+from nbargo_watcher.resources import WORKFLOWS
+from nbargo_watcher.settings import Settings
+from nbargo_watcher.source import Source, Timing, new_session
+from nbargo_watcher.store import Store
+from nbargo_watcher.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What lasts as long as the process.
+
+    Attributes:
+        settings: What to do.
+        connection: The API server.
+        session: HTTP.
+        telemetry: The counters.
+        timing: Deadlines and intervals.
+        rng: All randomness.
+        log: Where to write.
+    """
+
+    settings: Settings
+    connection: Connection
+    session: aiohttp.ClientSession
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    timing: Timing = field(default_factory=Timing)
+    rng: random.Random = field(default_factory=random.SystemRandom)
+    budget: Budget = field(default_factory=Budget)
+    log: Any = field(default_factory=structlog.get_logger)
+
+
+@asynccontextmanager
+async def ground(settings: Settings, environ: Mapping[str, str], *, timing: Timing) -> AsyncIterator[Ground]:
+    """Find the API server and open the session.
+
+    Args:
+        settings: What to do.
+        environ: The process's environment.
+        timing: Deadlines and intervals.
+
+    Raises:
+        ConfigError: There is no cluster to be found.
+    """
+    connection = await connect(Choice(kubeconfig=settings.kubeconfig, context=settings.context), environ)
+    if not settings.namespaces:
+        settings = replace(settings, namespaces=(connection.namespace,))
+    async with new_session(timing) as session:
+        yield Ground(settings=settings, connection=connection, session=session, timing=timing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What lasts as long as the database is the same file.
+
+    Attributes:
+        reflectors: One for each namespace.
+        projector: The sink of them all.
+        store: The database.
+    """
+
+    reflectors: tuple[Reflector, ...]
+    projector: Projector
+    store: Store
+
+
+class Sources:
+    """The sources of all namespaces; looks at one object again, for the projector.
+
+    Args:
+        ground: What they stand on.
+    """
+
+    def __init__(self, ground: Ground) -> None:
+        self.by_namespace = {
+            namespace: Source(
+                session=ground.session,
+                connection=ground.connection,
+                budget=ground.budget,
+                resource=WORKFLOWS,
+                namespace=namespace,
+                user=ground.settings.user,
+                timing=ground.timing,
+                telemetry=ground.telemetry,
+            )
+            for namespace in ground.settings.namespaces
+        }
+
+    async def get(self, namespace: str, name: str) -> Observed | None:
+        """Return an object as it is now, or None if it is gone.
+
+        Raises:
+            ClusterError: The question could not be answered.
+        """
+        source = self.by_namespace.get(namespace)
+        if source is None:
+            raise ClusterMissingError(f"The namespace '{namespace}' is not among those that are followed")
+        return await source.get(name)
+
+
+@asynccontextmanager
+async def work(
+    ground: Ground,
+    *,
+    on_page: Callable[[int], None] = lambda _: None,
+    on_change: Callable[[Change], None] = lambda _: None,
+) -> AsyncIterator[Work]:
+    """Open the database and make the reflectors.
+
+    Args:
+        ground: What to stand on.
+        on_page: Told how many objects each page of a list held.
+        on_change: Told of each change of a row.
+
+    Raises:
+        DatabaseError: The database cannot be opened.
+    """
+    settings = ground.settings
+    sources = Sources(ground)
+    files = OutcomeFiles(settings.staging)
+    async with (
+        Store(settings.database, dry_run=settings.dry_run, rebuild=settings.rebuild) as store,
+        Projector(
+            store=store,
+            user=settings.user,
+            server=ground.connection.url,
+            resolver=Resolver(files=files, cluster=sources),
+            files=files,
+            once=settings.once,
+            reports=_reports(ground, on_change),
+        ) as projector,
+    ):
+        hooks = Hooks(
+            decided=lambda *told: _log_decision(ground, *told),
+            quarantined=lambda *told: _log_poison(ground, *told),
+            page=on_page,
+            confirm_at=projector.confirm_at,
+        )
+        reflectors = tuple(
+            Reflector(
+                source=source,
+                sink=projector,
+                timing=ground.timing,
+                telemetry=ground.telemetry,
+                rng=ground.rng,
+                hooks=hooks,
+                finite=settings.once,
+            )
+            for source in sources.by_namespace.values()
+        )
+        yield Work(reflectors=reflectors, projector=projector, store=store)
+
+
+def _reports(ground: Ground, on_change: Callable[[Change], None]) -> Reports:
+    def changed(change: Change) -> None:
+        kind = "added" if change.before is None else "changed"
+        ground.telemetry.changes[kind] += 1
+        on_change(change)
+        before = change.before.status if change.before else None
+        ground.log.info(
+            "would change" if ground.settings.dry_run else "row",
+            job=change.job_id,
+            was=before,
+            now=change.row.status,
+            why=change.why,
+            source=change.source.value,
+        )
+
+    def quarantined(observed: Observed, error: NbargoError) -> None:
+        ground.telemetry.quarantined += 1
+        ground.log.warning("workflow set aside", workflow=observed.name, uid=observed.uid, why=str(error))
+
+    return Reports(change=changed, quarantined=quarantined)
+
+
+def _log_decision(ground: Ground, scope: str, happened: Happened, decision: Decision) -> None:
+    write = ground.log.warning if decision.degraded else ground.log.debug
+    write(
+        "cluster",
+        stream=scope,
+        happened=happened.fault.what.value,
+        said=happened.fault.message,
+        then=decision.action.value,
+        wait=round(decision.delay, 2),
+    )
+
+
+def _log_poison(ground: Ground, scope: str, name: str, why: str) -> None:
+    ground.log.warning("object set aside", stream=scope, object=name, why=why)
