@@ -72,10 +72,10 @@ def main() -> int:
     """Run both in turns and print the difference of the medians."""
     runs: dict[str, list[dict[str, float | str]]] = {"stock": [], "nbargo": []}
     for number in range(ROUNDS + 1):
-        for name in runs:
+        for name, taken in runs.items():
             figures = probe(stock=name == "stock")
             if number:  # the first turn warms the file cache
-                runs[name].append(figures)
+                taken.append(figures)
     expected = {"stock": "Scheduler", "nbargo": "ArgoScheduler"}
     for name, kind in expected.items():
         if {run["class"] for run in runs[name]} != {kind}:

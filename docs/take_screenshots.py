@@ -1,0 +1,60 @@
+"""Take the screenshots of docs/: run the demo, open JupyterLab in a headless Chromium, and look at the jobs list.
+
+Run: make screenshots. It needs Chromium (Debian's package chromium), which CHROMIUM may name.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+FOLDER = Path(__file__).parent
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
+
+
+def wait_for_address(demo: "subprocess.Popen[str]") -> str:
+    """Return JupyterLab's address when the example jobs have ended."""
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        sys.stdout.write(line)
+        if found := re.search(r"look at the jobs at (\S+)", line):
+            return found.group(1)
+    sys.exit("the demo ended before its jobs did")
+
+
+def photograph(address: str) -> None:
+    """Open the jobs list, and the detail page of the failed job."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if chromium is None:
+        sys.exit("Chromium is missing: install Debian's package chromium, or name another one with CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1280, "height": 640})
+        page.goto(address)
+        page.get_by_text("Notebook Jobs", exact=True).first.click(timeout=60_000)
+        page.get_by_text("Fails in cell 3").first.wait_for()
+        page.screenshot(path=FOLDER / "jobs-list.png")
+        page.get_by_text("Fails in cell 3").first.click()
+        page.get_by_text("division by zero").first.wait_for()
+        page.screenshot(path=FOLDER / "job-failed.png")
+        browser.close()
+
+
+def main() -> None:
+    """Run the demo, take the pictures, stop the demo."""
+    program = Path(sys.executable).with_name("nbargo-demo")
+    demo = subprocess.Popen([program], stdout=subprocess.PIPE, text=True)
+    try:
+        photograph(wait_for_address(demo))
+    finally:
+        demo.send_signal(signal.SIGINT)
+        demo.wait(30)
+
+
+if __name__ == "__main__":
+    main()
