@@ -7,8 +7,8 @@ Not supported, and refused with a 4xx Status: server-side apply; YAML and protob
 representations; JSON patch paths without a leading slash; a request without a token (a real server may know
 anonymous users). Not there at all, with the 404 of an unknown path: every other resource (namespaces among them: an
 object may be created in any), subresources, OpenAPI, the old /watch/ paths. There is no admission and no RBAC: the
-token may do everything. managedFields in a request's body are ignored, but for the one empty entry that ends the tracking.
-The event window also bounds how old the snapshot of a continue token may be.
+token may do everything. managedFields in a request's body are ignored, but for the one empty entry that ends the
+tracking. The event window also bounds how old the snapshot of a continue token may be.
 """
 
 import hmac

@@ -326,7 +326,7 @@ def _typed_metadata(metadata: Any, resource: Resource) -> dict[str, Any]:
         return {}
     if not isinstance(metadata, dict):
         raise _type_error(resource, metadata, "", "v1.ObjectMeta")
-    known = {key: metadata[key] for key in _METADATA if metadata.get(key) not in (None, "", {}, [])}
+    known = {key: metadata[key] for key in _METADATA if metadata.get(key) is not None}
     for key in _STRINGS:
         _text(resource, key, known.get(key))
     for key in _STRING_MAPS:
@@ -337,7 +337,7 @@ def _typed_metadata(metadata: Any, resource: Resource) -> dict[str, Any]:
         if not isinstance(entries, list) or not all(isinstance(each, kind) for each in entries):
             wanted = "[]string" if kind is str else "[]v1.OwnerReference"
             raise _type_error(resource, entries, f"ObjectMeta.{key}", wanted)
-    return known
+    return {key: value for key, value in known.items() if value not in ("", {}, [])}
 
 
 def _string_map(resource: Resource, key: str, entries: Any) -> dict[str, str]:
