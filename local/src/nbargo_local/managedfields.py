@@ -88,7 +88,9 @@ def _fields(obj: dict[str, Any]) -> dict[FieldPath, str]:
 def _owned_items(metadata: dict[str, Any]) -> dict[str, dict[str, str]]:
     """Name the items of the parts that are owned item by item, and their values."""
     maps = {name: metadata[name] for name in ("labels", "annotations") if name in metadata}
-    items = {name: {f"f:{key}": value for key, value in entries.items()} for name, entries in maps.items()}
+    items: dict[str, dict[str, str]] = {
+        name: {f"f:{key}": value for key, value in entries.items()} for name, entries in maps.items()
+    }
     if "finalizers" in metadata:
         items["finalizers"] = {f"v:{json.dumps(each)}": "" for each in metadata["finalizers"]}
     if "ownerReferences" in metadata:

@@ -216,13 +216,22 @@ async def test_a_watch_of_metadata_alone(api: Api) -> None:
 
 async def test_an_event_is_serialised_once_for_all_watchers(api: Api, server: LocalServer) -> None:
     version = (await api.list()).version
-    with server.store.subscribe() as subscription:
-        async with api.watch(resourceVersion=version) as one, api.watch(resourceVersion=version) as two:
-            await api.create(workflow("a"))
-            assert await one.event() == await two.event()
-        event = await subscription.get()
-    assert list(event.encodings) == ["ADDED whole"]
-    assert json.loads(event.encodings["ADDED whole"])["object"] == event.object
+    await api.create(workflow("a"))
+    async with api.watch(resourceVersion=version) as one:
+        first = await one.event()
+    (event,) = server.store.events_after(WF, int(version))
+    assert json.loads(event.encodings["ADDED whole"]) == first
+    event.encodings["ADDED whole"] = b'{"type":"ADDED","object":{"metadata":{"name":"kept"}}}\n'
+    async with api.watch(resourceVersion=version) as two:
+        assert await two.told() == ("ADDED", "kept")
+
+
+async def test_events_up_to_a_future_version_are_not_told(api: Api) -> None:
+    version = str(int((await api.list()).version) + 1)
+    async with api.watch(resourceVersion=version) as stream:
+        assert (await api.create(workflow("at")))["metadata"]["resourceVersion"] == version
+        await api.create(workflow("after"))
+        assert await stream.told() == ("ADDED", "after")
 
 
 async def test_a_watcher_that_goes_away_leaves_nothing_behind(api: Api, server: LocalServer) -> None:
