@@ -35,7 +35,8 @@ class Bench:
         self.staging = folder / "data" / "staging"
         self.root.mkdir(parents=True)
         (folder / "data").mkdir()
-        self.db_url = f"sqlite:///{folder}/data/scheduler.sqlite"
+        self.database = folder / "data" / "scheduler.sqlite"
+        self.db_url = f"sqlite:///{self.database}"
         create_tables(self.db_url)
         self.projecting = True
         self.before: Handler | None = None
@@ -64,7 +65,8 @@ class Bench:
         return made
 
     def files_manager(self, scheduler: ArgoScheduler) -> ArgoJobFilesManager:
-        return ArgoJobFilesManager(scheduler=scheduler)
+        untyped: Any = scheduler
+        return ArgoJobFilesManager(scheduler=untyped)
 
     def notebook(self, name: str = "report.ipynb") -> Path:
         return write(self.root / name, "print(1)")
@@ -75,11 +77,17 @@ class Bench:
     def workflow(self, job_id: str) -> dict[str, Any] | None:
         return self.server.store.get(WORKFLOWS, NAMESPACE, labels.object_name(job_id))
 
+    def patch(self, job_id: str, change: Mapping[str, Any]) -> None:
+        """Change a Workflow as somebody else."""
+        name = labels.object_name(job_id)
+        self.server.store.patch(WORKFLOWS, NAMESPACE, name, dict(change))
+
     def staged(self) -> list[str]:
         """Return the relative path of everything in the staging area."""
         return sorted(path.relative_to(self.staging).as_posix() for path in self.staging.rglob("*"))
 
-    def set_row(self, job_id: str, **values: Any) -> None:
+    def set_row(self, job_id: str, **columns: Any) -> None:
+        values: dict[Any, Any] = columns
         with create_session(self.db_url)() as session:
             session.query(Job).filter(Job.job_id == job_id).update(values)
             session.commit()

@@ -1,6 +1,7 @@
 """Where a job's files are: in the staging area, and, once downloaded, in the lab's folder."""
 
 import os
+from typing import Any
 
 from jupyter_scheduler.models import DescribeJob, DescribeJobDefinition, JobFile
 from jupyter_scheduler.scheduler import Scheduler
@@ -13,6 +14,7 @@ class ArgoFiles(Scheduler):
     """The part of ArgoScheduler that names files; jupyter-scheduler's own fails on a format that it does not know."""
 
     staging: Staging
+    environments_manager: Any  # an EnvironmentManager: the base names its type wrongly
 
     def get_staging_paths(self, model: DescribeJob | DescribeJobDefinition) -> dict[str, str]:
         """Return the path of each of a job's files in the staging area, by format; `input` is the notebook."""

@@ -83,7 +83,7 @@ class ArgoEnvironmentManager(EnvironmentManager):
     def list_environments(self) -> list[RuntimeEnvironment]:
         """Return the environments as jupyter-scheduler describes them."""
         return [
-            RuntimeEnvironment(
+            RuntimeEnvironment(  # pyright: ignore[reportCallIssue] # the others have defaults
                 name=environment.name,
                 label=environment.label,
                 description=environment.description,

@@ -32,13 +32,19 @@ class _Copy:
 class ArgoJobFilesManager(JobFilesManager):
     """Copies a job's files for jupyter-scheduler's download handler."""
 
+    scheduler: Any  # an ArgoScheduler: the base names its type wrongly
+
     @property
     def log(self) -> Any:
         """The server's log."""
         return self.scheduler.log
 
     @told
-    async def copy_from_staging(self, job_id: str, redownload: bool | str | None = False) -> None:  # noqa: FBT001, FBT002 - theirs
+    async def copy_from_staging(  # pyright: ignore[reportIncompatibleMethodOverride] # as all that is async
+        self,
+        job_id: str,
+        redownload: bool | str | None = False,  # noqa: FBT001, FBT002 - theirs
+    ) -> None:
         """Copy a job's outputs, its notebook, and with an input folder everything in its folder, into the lab's folder.
 
         Args:

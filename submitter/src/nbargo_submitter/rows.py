@@ -23,7 +23,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from nbargo_shared.errors import DatabaseError, InputError
-from nbargo_shared.tables import FRESH_FOR, HEARTBEAT_TABLE
+from nbargo_shared.tables import FRESH_FOR, HEARTBEAT_TABLE, PROJECTED_TABLE
 
 _BUSY_SECONDS: Final = 5.0  # sqlite3's default: the watcher's transactions take 50 ms at most
 _ID_COLUMN: Final = {Job: "job_id", JobDefinition: "job_definition_id"}
@@ -110,6 +110,11 @@ class Rows:
         with self.session() as session:
             return session.scalar(select(Job.job_id).where(Job.idempotency_token == token).limit(1)) is not None
 
+    def was_listed(self, job_id: str) -> bool:
+        """Return whether a watcher has ever listed a job: what its user deleted then is never listed again."""
+        query = f"SELECT 1 FROM {PROJECTED_TABLE} WHERE job_id = :job_id"  # noqa: S608 - a constant
+        return self._own(query, job_id=job_id) is not None
+
     def delete_job(self, job_id: str) -> None:
         """Delete a job's row; no row is all right."""
         with self.session() as session:
@@ -124,14 +129,18 @@ class Rows:
 
     def watcher_is_alive(self) -> bool:
         """Return whether any watcher has left its heartbeat within FRESH_FOR seconds."""
+        beat = self._own(f"SELECT MAX(beat_at) FROM {HEARTBEAT_TABLE}")  # noqa: S608 - a constant
+        return beat is not None and time.time() - beat / 1000 <= FRESH_FOR
+
+    def _own(self, query: str, **values: str) -> Any:
+        """Return the first value from a table of the watcher's; None before a watcher has ever run."""
         with self.session() as session:
             try:
-                beat = session.scalar(text(f"SELECT MAX(beat_at) FROM {HEARTBEAT_TABLE}"))  # noqa: S608 - a constant
+                return session.scalar(text(query), values)
             except OperationalError as error:
-                if "no such table" in str(error.orig):  # no watcher ever ran
-                    return False
+                if "no such table" in str(error.orig):
+                    return None
                 raise
-        return beat is not None and time.time() - beat / 1000 <= FRESH_FOR
 
 
 def next_token(query: Any, *, found: int, total: int) -> str | None:

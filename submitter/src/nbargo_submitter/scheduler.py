@@ -4,6 +4,9 @@ It only submits, stops and deletes. What becomes of a job is written into the da
 database is read, and a row is removed when its user deletes it. No state is kept between requests.
 """
 
+# jupyter-scheduler's handlers await what a scheduler returns, though its own methods are not async.
+# pyright: reportIncompatibleMethodOverride=false
+
 import asyncio
 import os
 import time
@@ -11,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_core.utils import ensure_async
-from jupyter_scheduler.environments import EnvironmentManager, EnvironmentRetrievalError
+from jupyter_scheduler.environments import EnvironmentRetrievalError
 from jupyter_scheduler.models import (
     CountJobsQuery,
     CreateJob,
@@ -66,7 +69,7 @@ class ArgoScheduler(ArgoSettings, ArgoFiles):
     def __init__(
         self,
         root_dir: str,
-        environments_manager: EnvironmentManager,
+        environments_manager: Any,  # an EnvironmentManager: the base names its type wrongly
         db_url: str,
         config: Any = None,
         **kwargs: Any,
@@ -236,7 +239,12 @@ class ArgoScheduler(ArgoSettings, ArgoFiles):
             database=os.path.abspath(database),  # noqa: PTH100 - as above
             staging=str(self.staging.root),
             user=self.user,
-            namespace=self.namespace,
+            cluster={
+                # The variable, which the watcher reads itself, may name several.
+                "namespace": "" if self.namespace == self._default_namespace() else self.namespace,
+                "kubeconfig": self.kubeconfig,
+                "context": self.context,
+            },
         )
         return Supervisor(mode, command=command, is_alive=self.rows.watcher_is_alive, log=self.log)
 

@@ -35,8 +35,8 @@ class ArgoSettings(LoggingConfigurable):
 
     namespace = Unicode(
         config=True,
-        help="""Namespace for the workflows. Default: NBARGO_NAMESPACE, else the namespace of the kubeconfig's context
-        or of this pod.""",
+        help="""Namespace for the workflows. Default: the first one of NBARGO_NAMESPACE, else the namespace of the
+        kubeconfig's context or of this pod.""",
     )
     kubeconfig = Unicode(
         config=True,
@@ -120,7 +120,7 @@ class ArgoSettings(LoggingConfigurable):
 
     @default("namespace")
     def _default_namespace(self) -> str:
-        return os.environ.get("NBARGO_NAMESPACE", "")
+        return os.environ.get("NBARGO_NAMESPACE", "").split(",")[0].strip()
 
     @default("kubeconfig")
     def _default_kubeconfig(self) -> str:

@@ -141,6 +141,8 @@ class Submitter:
         token = record.idempotency_token or ""
         if await asyncio.to_thread(self._rows.has_token, token):
             return True
+        if await asyncio.to_thread(self._rows.was_listed, record.job_id):  # deleted: it would run and not be listed
+            return True
         if not await asyncio.to_thread(self._staging.is_taken, record.job_id):
             return False
         if await asyncio.to_thread(self._staging.has_outcome, record.job_id):

@@ -7,7 +7,7 @@ server however the server ends, `kill -9` included.
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final
@@ -118,10 +118,10 @@ class Supervisor:
             return False
 
     async def _pause(self, seconds: float) -> None:
-        self._wake.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
+        self._wake.clear()
 
     async def _child(self, option: str) -> int | None:
         """Run the watcher until it ends and return its exit status; end it when this is cancelled."""
@@ -177,16 +177,17 @@ async def _ended(wait: Awaitable[int], *, seconds: float) -> bool:
     return True
 
 
-def watcher_command(*, database: str, staging: str, user: str, namespace: str) -> list[str]:
+def watcher_command(*, database: str, staging: str, user: str, cluster: Mapping[str, str]) -> list[str]:
     """Return the command line of the watcher.
 
     Args:
         database: Path of scheduler.sqlite.
         staging: Path of the staging area.
         user: Value of the user label.
-        namespace: The namespace, or "" for the one that kubeconfig or pod name.
+        cluster: Values of `namespace`, `kubeconfig` and `context`; one that is empty is left to the watcher, which
+            finds it by the same rule as the lab.
     """
     # -P keeps the current folder off the module path: it is the user's, with files of any name.
     program = [sys.executable, "-P", "-m", "nbargo_watcher"]
-    where = ["--namespace", namespace] if namespace else []
+    where = [part for name, value in cluster.items() if value for part in (f"--{name}", value)]
     return [*program, "--db", database, "--staging", staging, "--user", user, *where]

@@ -5,7 +5,7 @@ traceback; anything else becomes "Unexpected error occurred".
 """
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 from jupyter_scheduler.exceptions import SchedulerError
@@ -16,7 +16,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def told(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+def told(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """Make an async method raise SchedulerError where it raised an NbargoError.
 
     The cause goes to the log at level DEBUG rather than into the chain: an unreachable cluster is no fault of the
