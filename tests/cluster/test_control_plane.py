@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from cluster.access import script, unique
-from cluster.kube import ApiError, Kube
+from cluster.kube import ApiError, Kube, wait_until
 
 if TYPE_CHECKING:
     from cluster.access import Cluster, Workflows
@@ -75,4 +75,16 @@ def start_again_after_a_change(control_plane: ControlPlane, cluster: Cluster, wo
     # A new API server has no events in its cache, so it must ask etcd for older ones.
     control_plane.apiserver.kill()
     control_plane.start_apiserver()
+    wait_until("the new server's cache is filled", lambda: is_watchable(cluster))
     return version
+
+
+def is_watchable(cluster: Cluster) -> bool:
+    # Ready as a whole, the server may still fill the cache of one resource: it says 429 meanwhile.
+    try:
+        with cluster.api.watch(f"{cluster.collection('workflows')}?timeoutSeconds=1"):
+            return True
+    except ApiError as error:
+        if error.status != httpx.codes.TOO_MANY_REQUESTS:
+            raise
+        return False
