@@ -1,11 +1,24 @@
 """A job's row comes from its object and record, with every column as jupyter-scheduler's own ORM writes it."""
 
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
 from jupyter_scheduler.models import DescribeJob
 from jupyter_scheduler.orm import Job, create_session
 
 from unit.watcher_store.world import ASKED, END, JOB, OBJECT, OUTCOME, RECORD, RUNNING, START, SUCCEEDED, World, see
+
+
+@contextmanager
+def session(database: Path) -> Iterator[Any]:
+    """Open the database as jupyter-scheduler does."""
+    maker = create_session(f"sqlite:///{database}")
+    with maker() as opened:
+        yield opened
+    maker.kw["bind"].dispose()
 
 
 async def test_a_new_workflow_gets_a_row_with_all_columns(world: World) -> None:
@@ -47,36 +60,19 @@ async def test_the_columns_are_those_that_jupyter_schedulers_orm_writes(world: W
         await see(projector, OBJECT)
     ours = world.row()
     world.sql("DELETE FROM jobs")
-    with create_session(f"sqlite:///{world.database}")() as session:
-        session.add(
-            Job(
-                job_id=JOB,
-                name=RECORD.name,
-                status="QUEUED",
-                input_filename=RECORD.input_filename,
-                runtime_environment_name=RECORD.runtime_environment_name,
-                runtime_environment_parameters=dict(RECORD.runtime_environment_parameters),
-                output_formats=list(RECORD.output_formats),
-                parameters=dict(RECORD.parameters),
-                tags=list(RECORD.tags),
-                output_filename_template=RECORD.output_filename_template,
-                idempotency_token=RECORD.idempotency_token,
-                package_input_folder=RECORD.package_input_folder,
-                create_time=ASKED,
-                update_time=ASKED,
-            )
-        )
-        session.commit()
-        session.get_bind().dispose()
+    values = asdict(RECORD) | {"status": "QUEUED", "update_time": ASKED}
+    known = {name: value for name, value in values.items() if hasattr(Job, name)}
+    with session(world.database) as opened:
+        opened.add(Job(**known))
+        opened.commit()
     assert ours == world.row()
 
 
 async def test_jupyter_scheduler_reads_the_row(world: World) -> None:
     async with world.projector() as projector:
         await see(projector, OBJECT)
-    with create_session(f"sqlite:///{world.database}")() as session:
-        job = DescribeJob.from_orm(session.query(Job).one())
-        session.get_bind().dispose()
+    with session(world.database) as opened:
+        job = DescribeJob.from_orm(opened.query(Job).one())
     assert (job.job_id, job.parameters, job.tags, job.packaged_files) == (JOB, {"n": "3"}, ["a"], [])
 
 

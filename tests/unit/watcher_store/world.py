@@ -37,7 +37,7 @@ RECORD = JobRecord(
     parameters={"n": "3"},
     tags=("a",),
     output_filename_template="{{input_filename}}",
-    idempotency_token="t",  # noqa: S106 - jupyter-scheduler's name for it
+    idempotency_token="t",
 )
 
 OBJECT = Observed(
@@ -94,7 +94,7 @@ class FakeCluster:
 class World:
     database: Path
     staging: Path
-    cluster: FakeCluster = field(default_factory=FakeCluster)
+    cluster: Any = field(default_factory=FakeCluster)  # a FakeCluster, or a model of a server
     archive: Archive | None = None
     changes: list[Change] = field(default_factory=list)
     quarantined: list[tuple[Observed, NbargoError]] = field(default_factory=list)
@@ -105,20 +105,24 @@ class World:
     async def projector(
         self, *, dry_run: bool = False, rebuild: bool = False, once: bool = False, server: str = "s"
     ) -> AsyncIterator[Projector]:
+        async with (
+            Store(self.database, dry_run=dry_run, rebuild=rebuild) as store,
+            self.make(store, once=once, server=server) as projector,
+        ):
+            yield projector
+
+    def make(self, store: Store, *, once: bool = False, server: str = "s") -> Projector:
         files = OutcomeFiles(self.staging)
-        async with Store(self.database, dry_run=dry_run, rebuild=rebuild) as store:
-            projector = Projector(
-                store=store,
-                user=USER,
-                server=server,
-                resolver=Resolver(files=files, cluster=self.cluster, archive=self.archive),
-                files=files,
-                once=once,
-                reports=Reports(change=self.changes.append, quarantined=lambda *found: self.quarantined.append(found)),
-                clocks=Clocks(monotonic=lambda: self.monotonic, wall=lambda: self.wall),
-            )
-            async with projector:
-                yield projector
+        return Projector(
+            store=store,
+            user=USER,
+            server=server,
+            resolver=Resolver(files=files, cluster=self.cluster, archive=self.archive),
+            files=files,
+            once=once,
+            reports=Reports(change=self.changes.append, quarantined=lambda *found: self.quarantined.append(found)),
+            clocks=Clocks(monotonic=lambda: self.monotonic, wall=lambda: self.wall),
+        )
 
     def leave(self, outcome: Outcome, text: str | None = None) -> Path:
         """Write an outcome file."""

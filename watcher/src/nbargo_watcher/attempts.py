@@ -9,12 +9,10 @@ from typing import Final
 from nbargo_shared.errors import RecordError
 from nbargo_shared.outcome import Outcome, State, parse
 from nbargo_shared.status import Status
-from nbargo_watcher.evidence import Evidence
+from nbargo_watcher.evidence import ENDED, Evidence
 from nbargo_watcher.model import Observed
 from nbargo_watcher.rows import STOPS, TERMINAL, Projected, Row
 from nbargo_watcher.versions import Order, compare
-
-ENDED: Final = frozenset({"Succeeded", "Failed", "Error"})
 
 ABSENT: Final = 1
 """Value of `gone` for a Workflow that was in no list: it may turn up again, the same as before."""
@@ -34,7 +32,7 @@ def standing(projected: Projected | None, evidence: Evidence, observed: Observed
         return Order.UNKNOWN
     order = compare(observed.resource_version, projected.resource_version)
     if observed.uid != projected.uid:
-        return None if evidence.gone or not _replaces(projected, observed, order) else order
+        return order if _replaces(projected, observed, order, gone=evidence.gone) else None
     if evidence.archived:
         return Order.NEWER
     if order is Order.SAME:
@@ -126,7 +124,7 @@ def _standing_of_same(projected: Projected, evidence: Evidence) -> Order | None:
     return Order.NEWER if projected.gone == ABSENT else None
 
 
-def _replaces(projected: Projected, observed: Observed, order: Order) -> bool:
+def _replaces(projected: Projected, observed: Observed, order: Order, *, gone: bool) -> bool:
     """Return whether another uid's object took the place of the one that is remembered.
 
     A name is free only after its object is gone, so a later object of the same name is its successor; one with another
@@ -135,7 +133,7 @@ def _replaces(projected: Projected, observed: Observed, order: Order) -> bool:
     same_name = projected.name in {"", observed.name} and projected.namespace in {"", observed.namespace}
     if not same_name or order in {Order.OLDER, Order.SAME}:
         return False
-    return order is Order.NEWER or not _earlier(observed, projected)
+    return order is Order.NEWER or not (gone or _earlier(observed, projected))
 
 
 def _earlier(observed: Observed, projected: Projected) -> bool:

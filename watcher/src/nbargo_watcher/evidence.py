@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from nbargo_shared.outcome import Outcome
 from nbargo_shared.record import JobRecord
 from nbargo_watcher.model import Observed
 from nbargo_watcher.rows import Projected, Row
+
+ENDED: Final = frozenset({"Succeeded", "Failed", "Error"})
+"""Argo's phases of a workflow that has ended."""
 
 
 class Source(StrEnum):
@@ -63,7 +67,7 @@ def of_object(scope: str, observed: Observed, *, deleted: bool = False) -> Evide
         gone=deleted,
         uid=observed.uid,
         resource_version=observed.resource_version,
-        checked=not deleted or observed.deleting,
+        checked=not deleted or observed.deleting or observed.phase in ENDED,
     )
 
 

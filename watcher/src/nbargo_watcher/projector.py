@@ -6,10 +6,13 @@ that raised may be repeated with the same arguments: what was written already ch
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
 from typing import Final, Self
+
+from anyio import CancelScope
 
 from nbargo_shared.errors import DatabaseError, NbargoError, RecordError
 from nbargo_shared.outcome import Outcome, State
@@ -102,6 +105,7 @@ class Projector:
         self._listed_at: dict[str, int] = {}
         self._seen: dict[str, str] = {}
         self._rejected: dict[str, str] = {}
+        self._beating = ""
         self.tally = Tally()
 
     async def __aenter__(self) -> Self:
@@ -110,7 +114,8 @@ class Projector:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None or not issubclass(kind, DatabaseError):
+        # What is lost with a database that cannot be written is a checkpoint: something is read again.
+        with CancelScope(shield=True), suppress(DatabaseError):
             await self.close()
 
     @property
@@ -150,7 +155,8 @@ class Projector:
         deleted = {id(event.observed): event.deleted for event in events}
         ours = self._ours([event.observed for event in events])
         batch = (of_object(scope, observed, deleted=deleted[id(observed)]) for observed in ours)
-        await self._take(scope, batch, self._checkpoint(scope, resource_version))
+        replayed = compare(resource_version, self._reached(scope)) is Order.OLDER
+        await self._take(scope, batch, None if replayed else self._checkpoint(scope, resource_version))
 
     async def sweep(self) -> None:
         """Take the outcome files of jobs that have no Workflow to follow: ended and collected while nobody watched.
@@ -171,12 +177,16 @@ class Projector:
     async def beat(self, watcher: str) -> None:
         """Say in the database that this watcher lives; to be called every `tables.BEAT_INTERVAL` seconds."""
         if not self._store.dry_run:
+            self._beating = watcher
             await self._store.beat(watcher, self._now())
 
     async def close(self) -> None:
-        """Write the checkpoint that was kept in memory, if it is worth a commit."""
+        """Write the checkpoint that was kept in memory, if it is worth a commit, and end the heartbeat."""
         if self._pending and not self._once and not self._store.dry_run:
             await self._flush()
+        if self._beating:
+            await self._store.end_beat(self._beating)
+            self._beating = ""
 
     async def _take(self, scope: str, batch: Iterable[Evidence], checkpoint: Checkpoint | None) -> None:
         remaining = iter(batch)
@@ -230,7 +240,10 @@ class Projector:
 
     async def _advance(self, scope: str, checkpoint: Checkpoint) -> None:
         """Move a checkpoint that no change of a row has carried along: in memory, and now and then in the file."""
-        if self._store.dry_run or self._stored.get(scope) == checkpoint.resource_version:
+        if self._store.dry_run:
+            return
+        if self._stored.get(scope) == checkpoint.resource_version:
+            self._pending.pop(scope, None)
             return
         self._pending[scope] = checkpoint
         due = self._clocks.monotonic() - self._written_at >= CHECKPOINT_INTERVAL
@@ -254,6 +267,11 @@ class Projector:
         if self._brake.holds(scope):
             return None
         return Checkpoint(scope=scope, identity=self._identity, resource_version=resource_version)
+
+    def _reached(self, scope: str) -> str:
+        """Return up to where this process knows the rows to be true."""
+        pending = self._pending.get(scope)
+        return pending.resource_version if pending else self._stored.get(scope, "")
 
     def _ours(self, objects: Sequence[Observed]) -> list[Observed]:
         """Return the objects that stand for this user's jobs; a copy by `argo resubmit` has the original's job id."""

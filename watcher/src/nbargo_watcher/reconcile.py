@@ -14,8 +14,7 @@ from nbargo_shared.outcome import Outcome, State
 from nbargo_shared.record import JobRecord
 from nbargo_shared.status import Observation, Verdict, of_missing, of_workflow
 from nbargo_watcher import attempts
-from nbargo_watcher.attempts import ENDED
-from nbargo_watcher.evidence import Change, Evidence, Source
+from nbargo_watcher.evidence import ENDED, Change, Evidence, Source
 from nbargo_watcher.model import Observed
 from nbargo_watcher.rows import Projected, Row
 from nbargo_watcher.versions import Order, compare, newest
@@ -141,7 +140,8 @@ def _from_absence(row: Row | None, projected: Projected | None, evidence: Eviden
     if asked is None:
         return None
     verdict = of_missing(outcome, stop_requested=attempts.stop_requested(row, projected, body))
-    new = _row(evidence.job_id, asked, verdict, times=_times_of_missing(row, body, outcome))
+    same = None if attempts.is_new_attempt(projected, body) else row
+    new = _row(evidence.job_id, asked, verdict, times=_times_of_missing(same, body, outcome))
     known = _remember(projected, evidence, asked, verdict)
     known = known._replace(gone=attempts.DELETED if body else attempts.ABSENT, uid=known.uid or _uid(outcome))
     decided = outcome is not None and outcome.state is not State.RUNNING

@@ -13,8 +13,7 @@ from anyio import CapacityLimiter, create_task_group
 
 from nbargo_shared.errors import ClusterError
 from nbargo_shared.outcome import State
-from nbargo_watcher.attempts import ENDED
-from nbargo_watcher.evidence import Evidence
+from nbargo_watcher.evidence import ENDED, Evidence
 from nbargo_watcher.model import Cluster, Observed
 from nbargo_watcher.outcomes import OutcomeFiles
 from nbargo_watcher.reconcile import wants_outcome

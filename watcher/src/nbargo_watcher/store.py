@@ -20,7 +20,7 @@ from anyio import CancelScope, sleep, to_thread
 from nbargo_shared.errors import DatabaseError
 from nbargo_shared.tables import FRESH_FOR, HEARTBEAT_TABLE, PROJECTED_TABLE
 from nbargo_watcher import schema
-from nbargo_watcher.dberrors import ReplacedError, translated
+from nbargo_watcher.dberrors import MissingError, ReplacedError, translated
 from nbargo_watcher.evidence import Change
 from nbargo_watcher.rows import OWN_COLUMNS, Projected, Row, columns
 
@@ -112,8 +112,8 @@ class Store:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             with translated(self._path):
+                self._inode = await _existing(self._path)
                 self._connection = await stack.enter_async_context(_connect(self._path, read_only=self._dry_run))
-                self._inode = await to_thread.run_sync(_inode, self._path)
                 await schema.check_jobs(self._connection)
                 await self._prepare()
             self._stack = stack.pop_all()
@@ -237,6 +237,7 @@ class Store:
         """
         if self._dry_run:
             raise DatabaseError(f"{self._path} is not written in a dry run", transient=False)
+        current = False
         with translated(self._path), CancelScope(shield=True):
             if self._connection.in_transaction:  # of a task that was cancelled from outside anyio
                 await self._connection.rollback()
@@ -290,6 +291,7 @@ async def wait_for_database(
 
 async def _obstacle(path: Path) -> DatabaseError | None:
     try:
+        await _existing(path)
         with translated(path):
             async with _connect(path, read_only=True) as connection:
                 await schema.check_jobs(connection)
@@ -302,6 +304,13 @@ def _connect(path: Path, *, read_only: bool) -> aiosqlite.Connection:
     mode = "ro" if read_only else "rw"
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     return aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT)
+
+
+async def _existing(path: Path) -> tuple[int, int]:
+    found = await to_thread.run_sync(_inode, path)
+    if found is None:
+        raise MissingError(f"{path} is not there")
+    return found
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

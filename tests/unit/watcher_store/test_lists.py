@@ -1,0 +1,153 @@
+"""Absence counts only after a complete list, and a mass disappearance only after a second one."""
+
+from dataclasses import replace
+
+from nbargo_shared.errors import ClusterUnreachableError
+from nbargo_watcher.evidence import Source
+from nbargo_watcher.model import Observed
+from nbargo_watcher.projector import Projector
+from unit.watcher_store.world import FAILED, OUTCOME, RUNNING, SCOPE, SUCCEEDED, World, job, of_job, see
+
+MANY = [of_job(RUNNING, number) for number in range(1, 51)]
+BYSTANDER = of_job(RUNNING, 99)
+
+
+async def relist(projector: Projector, *objects: Observed, version: str = "100") -> None:
+    await projector.page(SCOPE, objects)
+    await projector.listed(SCOPE, uids=frozenset(item.uid for item in objects), resource_version=version)
+
+
+async def test_a_page_says_nothing_about_what_is_not_on_it(world: World) -> None:
+    async with world.projector() as projector:
+        await projector.page(SCOPE, MANY[:2])
+        await projector.page(SCOPE, MANY[2:4])
+    assert {row["status"] for row in world.rows()} == {"IN_PROGRESS"}
+
+
+async def test_a_workflow_that_is_not_in_a_complete_list_is_resolved(world: World) -> None:
+    world.leave(OUTCOME)
+    async with world.projector() as projector:
+        await relist(projector, RUNNING, BYSTANDER)
+    async with world.projector() as projector:
+        await relist(projector, BYSTANDER)
+    assert world.status() == "COMPLETED"
+    assert world.status(BYSTANDER.job_id) == "IN_PROGRESS"
+    assert projector.tally.resolved == {Source.OUTCOME_FILE: 1}
+
+
+async def test_a_list_says_nothing_about_another_scope(world: World) -> None:
+    async with world.projector() as projector:
+        await relist(projector, RUNNING)
+        await projector.listed("workflows/other", uids=frozenset(), resource_version="100")
+    assert world.status() == "IN_PROGRESS"
+
+
+async def test_an_object_that_a_list_lacks_and_a_get_finds_is_left_alone(world: World) -> None:
+    world.cluster.put(RUNNING)
+    async with world.projector() as projector:
+        await relist(projector, RUNNING)
+        await relist(projector)
+    assert world.status() == "IN_PROGRESS"
+
+
+async def test_an_absence_that_cannot_be_looked_into_waits_for_the_next_list(world: World) -> None:
+    async with world.projector() as projector:
+        await relist(projector, RUNNING)
+        world.cluster.error = ClusterUnreachableError("no answer")
+        await relist(projector)
+        assert world.status() == "IN_PROGRESS"
+        world.cluster.error = None
+        await relist(projector)
+    assert world.status() == "FAILED"
+
+
+async def test_what_was_seen_after_the_list_is_not_absent_from_it(world: World) -> None:
+    async with world.projector() as projector:
+        await see(projector, replace(RUNNING, resource_version="101"))
+        await relist(projector, version="100")
+    assert world.status() == "IN_PROGRESS"
+
+
+async def test_a_workflow_that_turns_up_again_unchanged_is_taken_back(world: World) -> None:
+    async with world.projector() as projector:
+        await relist(projector, RUNNING)
+        await relist(projector)
+        assert world.status() == "FAILED"
+        await relist(projector, RUNNING)
+    row = world.row()
+    assert row is not None
+    assert (row["status"], row["status_message"]) == ("IN_PROGRESS", None)
+
+
+async def test_an_empty_list_is_not_believed_at_once(world: World) -> None:
+    async with world.projector() as projector:
+        await relist(projector, *MANY)
+        before = world.rows()
+        await relist(projector, version="200")
+        world.monotonic += 59
+        await relist(projector, version="201")
+        assert world.rows() == before
+        assert projector.degraded
+        assert projector.confirm_at(SCOPE) == 60
+        world.monotonic += 1
+        await relist(projector, version="202")
+        assert not projector.degraded
+    assert {row["status"] for row in world.rows()} == {"FAILED"}
+
+
+async def test_a_restart_while_a_list_is_not_believed_has_to_list_again(world: World) -> None:
+    async with world.projector() as projector:
+        await relist(projector, *MANY)
+        await relist(projector, version="200")
+        await see(projector, replace(BYSTANDER, resource_version="205"))
+    async with world.projector() as projector:
+        assert await projector.checkpoint(SCOPE) == "100"
+
+
+async def test_a_full_list_lifts_the_brake(world: World) -> None:
+    async with world.projector() as projector:
+        await relist(projector, *MANY)
+        await relist(projector, *MANY[:24])
+        assert projector.degraded
+        await relist(projector, *MANY[:25])
+        assert not projector.degraded
+    assert world.status(job(50)) == "FAILED"
+    assert world.status(job(25)) == "IN_PROGRESS"
+
+
+async def test_a_few_rows_may_vanish_at_once(world: World) -> None:
+    async with world.projector() as projector:
+        await relist(projector, *MANY[:19])
+        await relist(projector)
+    assert {row["status"] for row in world.rows()} == {"FAILED"}
+
+
+async def test_a_single_run_may_confirm_with_a_second_list_at_once(world: World) -> None:
+    async with world.projector(once=True) as projector:
+        await relist(projector, *MANY)
+        await relist(projector)
+        assert {row["status"] for row in world.rows()} == {"IN_PROGRESS"}
+        assert projector.confirm_at(SCOPE) is not None
+        await relist(projector)
+        assert projector.confirm_at(SCOPE) is None
+    assert {row["status"] for row in world.rows()} == {"FAILED"}
+
+
+async def test_ended_rows_never_count_as_vanished(world: World) -> None:
+    ended = [of_job(item, number) for number, item in enumerate([SUCCEEDED, FAILED] * 20)]
+    async with world.projector() as projector:
+        await relist(projector, *ended)
+        before = world.rows()
+        await relist(projector)
+        assert not projector.degraded
+    assert world.rows() == before
+    assert world.cluster.asked == []
+
+
+async def test_only_some_of_many_absences_are_looked_at_one_by_one(world: World) -> None:
+    many = [of_job(RUNNING, number) for number in range(200)]
+    async with world.projector() as projector:
+        await relist(projector, *many)
+        await relist(projector, *many[:110])
+    assert len(world.cluster.asked) == 50
+    assert [row["status"] for row in world.rows()].count("FAILED") == 90
