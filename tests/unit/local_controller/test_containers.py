@@ -101,3 +101,13 @@ async def test_a_second_run_of_the_same_name_adds_to_the_log(bench: Bench) -> No
 
 async def test_standard_input_is_empty(bench: Bench) -> None:
     assert await ran(bench, "cat; echo end") == "end\n"
+
+
+@pytest.mark.parametrize("argument", ["a\0b", "\ud800"])
+async def test_an_argument_that_no_process_can_have_fails_the_pod(bench: Bench, argument: str) -> None:
+    template = shell("true")
+    template["container"]["env"] = [{"name": "A", "value": argument}]
+    bench.submit(template)
+    status = (await bench.ended())["status"]
+    assert status["phase"] == "Failed"
+    assert status["message"].startswith("main: Error (exit code 64): failed to start command: ")

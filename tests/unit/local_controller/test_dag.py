@@ -47,6 +47,15 @@ async def test_after_a_failure_what_depends_on_it_is_omitted(bench: Bench) -> No
     assert node_named(workflow, "c")["phase"] == "Succeeded"
 
 
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+async def test_an_omitted_task_counts_as_failed_if_one_branch_did(bench: Bench, order: tuple[str, str]) -> None:
+    tasks = {"a": task("a", "bad"), "b": task("b")}
+    bench.submit(dag(*(tasks[name] for name in order), task("c", "good", *order)), GOOD, BAD)
+    workflow = await bench.ended()
+    assert node_named(workflow, "c")["phase"] == "Omitted"
+    assert workflow["status"]["phase"] == "Failed"
+
+
 async def test_outputs_go_from_task_to_task(bench: Bench, tmp_path: Path) -> None:
     declared = {"parameters": [{"name": "o", "valueFrom": {"path": str(tmp_path / "o")}}]}
     producer = shell(f"echo made > {tmp_path}/o", name="producer", outputs=declared)

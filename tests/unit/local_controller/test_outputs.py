@@ -81,3 +81,11 @@ async def test_the_tag_of_an_output_is_its_path(bench: Bench, tmp_path: Path) ->
     declared = outputs(output("o", file, global_name="o"))
     bench.submit(shell("echo here > {{outputs.parameters.o.path}}", outputs=declared))
     assert (await bench.ended())["status"]["outputs"]["parameters"][0]["value"] == "here"
+
+
+async def test_an_output_that_is_more_than_an_object_may_hold_is_an_error(bench: Bench, tmp_path: Path) -> None:
+    file = tmp_path / "o"
+    declared = outputs(output("o", file, global_name="o"))
+    bench.submit(shell(f"head -c 2000000 /dev/zero | tr '\\0' x > {file}", outputs=declared))
+    status = (await bench.ended())["status"]
+    assert (status["phase"], status["message"]) == ("Error", "etcdserver: request is too large")

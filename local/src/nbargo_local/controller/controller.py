@@ -136,7 +136,10 @@ class Controller:
         while True:
             while self._queue:
                 key = self._queue.popleft()
-                self._reconcilers[key.resource](key)
+                try:
+                    self._reconcilers[key.resource](key)
+                except Exception:  # noqa: BLE001 - one object must not end all
+                    _log.exception("%s %s could not be reconciled", key.resource.kind, key.name)
                 await asyncio.sleep(0)  # everybody else gets a turn between two keys
             self._wake.clear()
             await self._wake.wait()
@@ -215,21 +218,24 @@ class Controller:
             return give_up(workflow, pods, now, f"{type(error).__name__}: {error}")
 
     def _persist(self, key: Key, workflow: Object, state: Object) -> bool:
-        """Store a workflow's next state; return False if it has to be worked out again."""
+        """Store a workflow's next state; return False if nothing is to be done for it."""
         try:
             self._store.update(key.resource, key.namespace, key.name, state)
         except ApiError as error:
             if error.code in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
                 self._enqueue(key)  # it changed meanwhile: decide anew on what it is now
-                return False
-            _log.warning("workflow %s cannot be stored: %s", key.name, error)
-            pods = self._kubelet.statuses(workflow["metadata"]["uid"])
-            last = give_up(workflow, pods, self._clock.now(), str(error)).workflow
-            self._kubelet.forget_all(workflow["metadata"]["uid"])
-            if last is not None:
-                self._store.update(key.resource, key.namespace, key.name, last)
+            else:
+                self._give_up(key, workflow, str(error))
             return False
         return True
+
+    def _give_up(self, key: Key, workflow: Object, why: str) -> None:
+        """End a workflow whose state the store does not take, such as one that has become too large."""
+        uid = workflow["metadata"]["uid"]
+        decision = give_up(workflow, self._kubelet.statuses(uid), self._clock.now(), why)
+        self._kubelet.forget_all(uid)
+        if decision.workflow is not None:
+            self._store.update(key.resource, key.namespace, key.name, decision.workflow)
 
 
 def _key(resource: Resource, found: Object) -> Key:

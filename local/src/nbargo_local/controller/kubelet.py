@@ -163,7 +163,7 @@ class Kubelet:
     async def _run(self, pod: _Pod) -> None:
         try:
             status = await self._life(pod)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a ValueError: a NUL or half a surrogate in an argument
             status = self._failed(_NOT_STARTED, f"failed to start command: {error}")
         finally:
             self._free += 1
@@ -193,7 +193,7 @@ class Kubelet:
             script.write_text(pod.spec.source, encoding="utf-8")
             command.append(str(script))
         group = await ProcessGroup.start(
-            command, env=self._environment(pod.spec, own), cwd=cwd, log=log, mark=f"{self._workdir}:{own.name}"
+            command, env=self._environment(pod.spec, own), cwd=cwd, log=log, mark=f"{self._workdir}:{own.name};"
         )
         self._set(pod, PodStatus("Running"))
         end = asyncio.create_task(self._end(pod, group))

@@ -65,7 +65,7 @@ class ProcessGroup:
 
     Args:
         process: The leader.
-        mark: The value of its mark.
+        mark: The value of its mark; no other one may start with it.
     """
 
     def __init__(self, process: Process, mark: str) -> None:
