@@ -53,7 +53,8 @@ class Bench:
         """Return a scheduler as a lab server has it: image set, sidecar expected, a short wait for rows."""
         chosen = {"image": "lab:1", "watcher": "sidecar", "wait_seconds": 5.0, "namespace": "", **settings}
         chosen.setdefault("kubeconfig", str(self.folder / "kubeconfig"))
-        config = Config({"ArgoScheduler": {"staging_path": str(self.staging), **chosen}})
+        said = {name: value for name, value in chosen.items() if value is not None}
+        config = Config({"ArgoScheduler": {"staging_path": str(self.staging), **said}})
         made = ArgoScheduler(
             root_dir=str(self.root),
             environments_manager=ArgoEnvironmentManager(),

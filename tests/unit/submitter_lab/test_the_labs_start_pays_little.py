@@ -1,0 +1,84 @@
+import json
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blockbuster import blockbuster_ctx
+from jupyter_scheduler.models import ListJobsQuery
+
+import nbargo_submitter
+from support.lab_bench import Bench, request
+
+HEAVY = ("hera", "kubernetes", "papermill", "nbconvert", "aiohttp")
+CONFIG = Path(__file__).parents[3] / "submitter" / "etc" / "jupyter"
+
+START = f"""
+import asyncio, sys
+import nbargo_submitter
+assert "jupyter_scheduler" not in sys.modules, "the package itself imports nothing"
+from nbargo_submitter import ArgoEnvironmentManager, ArgoJobFilesManager, ArgoScheduler
+manager = ArgoEnvironmentManager()
+scheduler = ArgoScheduler(root_dir="/nowhere", environments_manager=manager, db_url="sqlite:////nowhere/x.sqlite")
+ArgoJobFilesManager(scheduler=scheduler)
+manager.list_environments()
+scheduler.execution_manager_class.supported_features(scheduler.execution_manager_class)
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+
+
+def test_neither_import_nor_construction_loads_what_a_start_does_not_need() -> None:
+    done = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+async def test_no_request_blocks_the_servers_event_loop(bench: Bench) -> None:
+    bench.notebook("work/report.ipynb")
+    scheduler = bench.scheduler()
+    await scheduler.create_job(request(input_uri="work/report.ipynb"))  # imports what is imported on first use
+    with blockbuster_ctx("nbargo_submitter"):
+        job_id = await scheduler.create_job(
+            request(input_uri="work/report.ipynb", package_input_folder=True, idempotency_token="t")
+        )
+        await scheduler.list_jobs(ListJobsQuery())
+        await scheduler.get_job(job_id)
+        await scheduler.stop_job(job_id)
+        await scheduler.delete_job(job_id)
+
+
+def test_the_shipped_configuration_names_what_there_is() -> None:
+    config = json.loads((CONFIG / "jupyter_jupyter_scheduler_config.json").read_text())
+    for path in config["SchedulerApp"].values():
+        module, name = path.rsplit(".", 1)
+        assert getattr(import_module(module), name) is getattr(nbargo_submitter, name)
+
+
+def test_the_server_loads_the_extension_that_is_shipped() -> None:
+    config = json.loads((CONFIG / "jupyter_server_config.d" / "nbargo_submitter.json").read_text())
+    (name,) = config["ServerApp"]["jpserver_extensions"]
+    (point,) = import_module(name)._jupyter_server_extension_points()
+    assert point["app"].name == name
+
+
+@pytest.mark.parametrize(
+    ("settings", "names", "formats"),
+    [
+        ([], ["default"], ["ipynb", "html", "markdown", "python"]),
+        ([{"name": "gpu", "label": "GPU", "output_formats": ["ipynb", "pdf"]}], ["gpu"], ["ipynb", "pdf"]),
+        ([{"name": "a", "output_formats": ["own"]}, {"name": "b"}], ["a", "b"], ["own"]),
+        ([{"name": "a"}, {"name": "a"}], [], []),
+        ([{"label": "no name"}], [], []),
+        ([{"name": "a", "imagee": "typo"}], [], []),
+    ],
+)
+def test_the_environments_are_those_of_the_settings(
+    bench: Bench, settings: list[dict[str, Any]], names: list[str], formats: list[str]
+) -> None:
+    manager = bench.scheduler(environments=settings).environments_manager
+    found = manager.list_environments()
+    assert [environment.name for environment in found] == names
+    assert (found[0].output_formats if found else []) == formats
+    labels = manager.output_formats_mapping()
+    assert all(labels[name] for environment in found for name in environment.output_formats)
