@@ -19,13 +19,13 @@ class Bucket:
         burst: How many tokens it holds when full.
         rate: Tokens that come back in a second.
         level: Tokens in it at the time `at`; below zero when requests have been let through on credit.
-        at: Time of the level, seconds of a monotonic clock.
+        at: Time of the level, seconds of a monotonic clock; None until the first request.
     """
 
     burst: float
     rate: float
     level: float
-    at: float = 0.0
+    at: float | None = None
 
     def take(self, *, now: float, cost: float = 1.0) -> tuple[float, "Bucket"]:
         """Return the seconds to wait before a request, and the bucket with the request paid.
@@ -34,7 +34,8 @@ class Bucket:
             now: The time, on the clock of `at`.
             cost: Tokens that the request costs.
         """
-        level = min(self.burst, self.level + max(0.0, now - self.at) * self.rate) - cost
+        since = now if self.at is None else self.at
+        level = min(self.burst, self.level + max(0.0, now - since) * self.rate) - cost
         wait = max(0.0, -level / self.rate)
         return wait, replace(self, level=level, at=now)
 
