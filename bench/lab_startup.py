@@ -55,6 +55,7 @@ def probe(*, stock: bool) -> dict[str, float | str]:
             "PATH": os.environ["PATH"],
             "HOME": folder,
             "JUPYTER_CONFIG_DIR": str(config),
+            "JUPYTER_PREFER_ENV_PATH": "0",  # in a virtual environment its own configuration would win
             "JUPYTER_DATA_DIR": str(root / "data"),
             "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
         }

@@ -20,7 +20,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("a parameter is a keyword", {"parameters": {"class": "1"}}, "class"),
     ("the parameters are too large", {"parameters": {"a": "x" * 70_000}}, "more than"),
     ("the notebook has no kernel", {"input_uri": "no kernel.ipynb"}, "kernel"),
-    ("the notebook is not one", {"input_uri": "not one.ipynb"}, "not one.ipynb"),
+    ("the notebook is not one", {"input_uri": "not one.ipynb"}, "not a notebook"),
 ]
 
 

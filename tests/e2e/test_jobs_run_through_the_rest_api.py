@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 
 def outputs_of(path: Path) -> str:
     cells = read_notebook(path)["cells"]
-    return "".join("".join(output.get("text", "")) for cell in cells for output in cell["outputs"])
+    return "".join("".join(output.get("text", "")) for cell in cells for output in cell.get("outputs", []))
 
 
 def test_a_job_that_succeeds(rest: Rest, notebooks: Path) -> None:

@@ -13,7 +13,14 @@ pytestmark = pytest.mark.e2e
 
 def watchers_of_the_lab(stack: Stack) -> list[int]:
     children = psutil.Process(stack.program("lab").pid).children(recursive=True)
-    return [child.pid for child in children if "nbargo_watcher" in " ".join(child.cmdline())]
+    return [child.pid for child in children if "nbargo_watcher" in " ".join(command_line(child))]
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # it ended meanwhile, or is a zombie
+        return []
 
 
 def test_with_no_watcher_at_all_a_job_is_listed_and_its_status_goes_on(make_stack: MakeStack) -> None:

@@ -10,10 +10,14 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
-from nbargo_local.controller import Controller
+from nbargo_local.controller import Controller, Settings
 from nbargo_local.server import LocalServer, ServerSettings
 from nbargo_shared.errors import NbargoError
+
+_REACTION_SECONDS: Final = 0.1
+"""Long enough for a watcher to see a new workflow as queued, short enough not to be noticed."""
 
 
 @asynccontextmanager
@@ -30,7 +34,11 @@ async def local_argo(
     Raises:
         ConfigError: The port or the state cannot be used.
     """
-    async with LocalServer(kubeconfig, settings) as server, Controller(server.store, workdir=workdir):
+    behaviour = Settings(reaction=_REACTION_SECONDS)
+    async with (
+        LocalServer(kubeconfig, settings) as server,
+        Controller(server.store, workdir=workdir, settings=behaviour),
+    ):
         yield server
 
 

@@ -39,11 +39,14 @@ class Settings:
         places: How many pods run at once; the others are Pending.
         grace: Seconds between SIGTERM and SIGKILL when a pod is stopped.
         environment: Variables that every pod gets, besides those of its template.
+        reaction: Seconds until a new workflow is looked at for the first time. Argo's own queue takes some too, so
+            that its clients meet workflows without a status.
     """
 
     places: int = field(default_factory=default_places)
     grace: float = GRACE_SECONDS
     environment: Mapping[str, str] = field(default_factory=base_environment)
+    reaction: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class Controller:
     ) -> None:
         settings = settings or Settings()
         self._store = store
+        self._reaction = settings.reaction
         self._clock = clock or SystemClock()
         self._kubelet = Kubelet(
             workdir=workdir,
@@ -129,8 +133,13 @@ class Controller:
     async def _follow(self, events: Subscription[Event]) -> None:
         with events:
             async for event in events:
-                if event.resource in self._reconcilers:
-                    self._enqueue(_key(event.resource, event.object))
+                if event.resource not in self._reconcilers:
+                    continue
+                key = _key(event.resource, event.object)
+                if self._reaction and event.type == "ADDED":
+                    asyncio.get_running_loop().call_later(self._reaction, self._enqueue, key)
+                else:
+                    self._enqueue(key)
 
     async def _work(self) -> None:
         while True:

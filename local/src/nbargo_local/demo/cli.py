@@ -124,13 +124,18 @@ async def _demo(place: Place, options: argparse.Namespace) -> int:
     async with _programs(place, options.port or free_port()) as (lab, address):
         _say(f"JupyterLab is ready: {address}")
         progress = Progress()
-        jobs = await _submit(lab)
-        await _follow(place, progress, set(jobs))
-        status = await _judge(place, lab, progress, jobs)
-        if not options.exit:
-            _say(f"Have a look at the jobs at {address}  (Ctrl-C stops everything)")
-            await _follow(place, progress, None)
-        return status
+        follower = asyncio.create_task(_follow(place, progress))
+        try:
+            jobs = await _submit(lab)
+            await _wait_for_end(place, progress, set(jobs))
+            status = await _judge(place, lab, progress, jobs)
+            if not options.exit:
+                _say(f"Have a look at the jobs at {address}  (Ctrl-C stops everything)")
+                await follower
+            return status
+        finally:
+            follower.cancel()
+            await asyncio.wait([follower])
 
 
 @contextlib.asynccontextmanager
@@ -174,18 +179,19 @@ async def _submit(lab: Lab) -> dict[str, Example]:
     return jobs
 
 
-async def _follow(place: Place, progress: Progress, until_ended: set[str] | None) -> None:
-    deadline = time.monotonic() + _JOB_SECONDS
+async def _follow(place: Place, progress: Progress) -> None:
     while True:
         for row in progress.look(place.database):
             note = f"  {row.status_message}" if row.status_message else ""
             _say(f"{row.status:<12}{row.name}{note}")
-        if until_ended is not None:
-            ended = {job_id for job_id, row in progress.rows.items() if row.end_time is not None}
-            if until_ended <= ended:
-                return
-            if time.monotonic() > deadline:
-                raise ConfigError(f"The jobs did not end within {_JOB_SECONDS:.0f} s", hint=f"See {place.logs}")
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _wait_for_end(place: Place, progress: Progress, jobs: set[str]) -> None:
+    deadline = time.monotonic() + _JOB_SECONDS
+    while not jobs <= {job_id for job_id, row in progress.rows.items() if row.end_time is not None}:
+        if time.monotonic() > deadline:
+            raise ConfigError(f"The jobs did not end within {_JOB_SECONDS:.0f} s", hint=f"See {place.logs}")
         await asyncio.sleep(_POLL_SECONDS)
 
 
