@@ -9,8 +9,8 @@ from typing import Any
 
 import psutil
 
+from nbargo_local.api.store import WORKFLOWS, Store
 from nbargo_local.controller import Controller, ManualClock, Settings
-from nbargo_local.store import WORKFLOWS, Store
 
 START = datetime(2026, 11, 23, 8, 0, 0, tzinfo=UTC)
 PATIENCE = 20.0  # seconds; a process that has not ended by then never will

@@ -16,8 +16,8 @@ from jupyter_scheduler.models import CreateJob
 from jupyter_scheduler.orm import Job, create_session, create_tables
 from traitlets.config import Config
 
-from nbargo_local.server import LocalServer, ServerSettings
-from nbargo_local.store import WORKFLOWS
+from nbargo_local.api.server import LocalServer, ServerSettings
+from nbargo_local.api.store import WORKFLOWS
 from nbargo_shared import labels, record
 from nbargo_submitter import ArgoEnvironmentManager, ArgoJobFilesManager, ArgoScheduler
 from support.notebooks import write

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from nbargo_local.api.server import LocalServer, ServerSettings
 from nbargo_local.controller import Controller, Settings
-from nbargo_local.server import LocalServer, ServerSettings
 from nbargo_shared.errors import NbargoError
 
 _REACTION_SECONDS: Final = 0.1

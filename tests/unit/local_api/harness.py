@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from nbargo_local.server import LocalServer
+from nbargo_local.api.server import LocalServer
 
 BASE = "/apis/argoproj.io/v1alpha1"
 WORKFLOWS = f"{BASE}/namespaces/argo/workflows"

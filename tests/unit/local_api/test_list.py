@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from nbargo_local.server import LocalServer, ServerSettings
+from nbargo_local.api.server import LocalServer, ServerSettings
 from unit.local_api.harness import BASE, WORKFLOWS, Api, workflow
 
 BAD_SELECTORS = ["x in", "x in (1", "a b", "=1", ",", "x,", "-x", "x=a b", "a=@", "!x=1", "x>a"]

@@ -8,7 +8,7 @@ import kubernetes.config
 import pytest
 from kubernetes import aio
 
-from nbargo_local.server import LocalServer
+from nbargo_local.api.server import LocalServer
 from unit.local_api.harness import workflow
 
 ADDRESS: dict[str, Any] = {"group": "argoproj.io", "version": "v1alpha1", "namespace": "argo", "plural": "workflows"}

@@ -10,11 +10,11 @@ import aiohttp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nbargo_local.patches import json_patch, merge_patch
-from nbargo_local.selectors import Selector
-from nbargo_local.server import LocalServer
-from nbargo_local.store import WORKFLOWS, Store
-from nbargo_local.watch import view
+from nbargo_local.api.patches import json_patch, merge_patch
+from nbargo_local.api.selectors import Selector
+from nbargo_local.api.server import LocalServer
+from nbargo_local.api.store import WORKFLOWS, Store
+from nbargo_local.api.watch import view
 from unit.local_api.harness import Api, workflow
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])

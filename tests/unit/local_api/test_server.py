@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from nbargo_local.server import LocalServer, ServerSettings
-from nbargo_local.store import WORKFLOWS as WF
+from nbargo_local.api.server import LocalServer, ServerSettings
+from nbargo_local.api.store import WORKFLOWS as WF
 from nbargo_shared.errors import ConfigError, FilesError
 from unit.local_api.harness import WORKFLOWS, Api, workflow
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from nbargo_local.server import LocalServer, ServerSettings
-from nbargo_local.store import WORKFLOWS as WF
-from nbargo_local.watch import WatchSettings
+from nbargo_local.api.server import LocalServer, ServerSettings
+from nbargo_local.api.store import WORKFLOWS as WF
+from nbargo_local.api.watch import WatchSettings
 from unit.local_api.harness import WORKFLOWS, Api, workflow
 
 INITIAL = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nbargo_local.store import WORKFLOWS
+from nbargo_local.api.store import WORKFLOWS
 from support.controller_bench import Bench, container, phase_of, shell
 
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from nbargo_local.api.store import WORKFLOWS
 from nbargo_local.controller.names import COMPLETED_LABEL, PHASE_LABEL
-from nbargo_local.store import WORKFLOWS
 from support.controller_bench import Bench, Object, container, eventually, phase_of, shell, waiting
 
 CRASHING = (

@@ -4,8 +4,8 @@ import signal
 import sys
 from pathlib import Path
 
+from nbargo_local.api.store import WORKFLOWS
 from nbargo_local.controller.processes import MARK, marked
-from nbargo_local.store import WORKFLOWS
 from support.controller_bench import Bench, Object, alive, eventually, node_named, phase_of, shell, waiting
 
 

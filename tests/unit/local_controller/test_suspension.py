@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from nbargo_local.store import WORKFLOWS
+from nbargo_local.api.store import WORKFLOWS
 from support.controller_bench import Bench, Object, node_named, phase_of, shell, waiting
 
 

@@ -1,7 +1,7 @@
 import pytest
 
+from nbargo_local.api.store import WORKFLOWS
 from nbargo_local.controller.ttl import deletion_time
-from nbargo_local.store import WORKFLOWS
 from support.controller_bench import Bench, Object, phase_of, shell
 
 ALL = {"secondsAfterCompletion": 100, "secondsAfterSuccess": 20, "secondsAfterFailure": 30}

@@ -16,14 +16,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from nbargo_local.api.statuses import ApiError
+from nbargo_local.api.store import WORKFLOWS, Event, Preconditions, Resource, Store
+from nbargo_local.api.subscriptions import Subscription
 from nbargo_local.controller.clock import Clock, SystemClock
 from nbargo_local.controller.kubelet import Kubelet, base_environment, default_places
 from nbargo_local.controller.names import COMPLETED_LABEL, INSTANCE_LABEL, Object
 from nbargo_local.controller.operator import Decision, give_up, operate
 from nbargo_local.controller.ttl import deletion_time
-from nbargo_local.statuses import ApiError
-from nbargo_local.store import WORKFLOWS, Event, Preconditions, Resource, Store
-from nbargo_local.subscriptions import Subscription
 
 _log: Final = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from typing import Any, Final, Self
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from nbargo_local.api import build_app
-from nbargo_local.garbage import collect_garbage
-from nbargo_local.statefile import StateFile, write_private
-from nbargo_local.store import Store
-from nbargo_local.watch import WatchSettings
+from nbargo_local.api.app import build_app
+from nbargo_local.api.garbage import collect_garbage
+from nbargo_local.api.statefile import StateFile, write_private
+from nbargo_local.api.store import Store
+from nbargo_local.api.watch import WatchSettings
 from nbargo_shared.errors import ConfigError
 
 _HOST: Final = "127.0.0.1"

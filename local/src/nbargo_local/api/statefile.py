@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from nbargo_local.store import Store
+from nbargo_local.api.store import Store
 from nbargo_shared.errors import ConfigError, FilesError
 
 _LOG: Final = logging.getLogger(__name__)

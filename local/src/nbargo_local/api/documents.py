@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from nbargo_local.objects import RESOURCES, Resource
-from nbargo_local.statuses import API_VERSION, GROUP, VERSION
+from nbargo_local.api.objects import RESOURCES, Resource
+from nbargo_local.api.statuses import API_VERSION, GROUP, VERSION
 
 _SHORT_NAMES = {"workflows": ["wf"], "cronworkflows": ["cwf", "cronwf"]}
 _VERBS = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]

@@ -10,9 +10,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from nbargo_local.options import ListOptions, parse_revision
-from nbargo_local.statuses import ApiError, bad_request, expired, internal, too_large
-from nbargo_local.store import Resource, Store
+from nbargo_local.api.options import ListOptions, parse_revision
+from nbargo_local.api.statuses import ApiError, bad_request, expired, internal, too_large
+from nbargo_local.api.store import Resource, Store
 
 _TOKEN_VERSION = "meta.k8s.io/v1"  # noqa: S105 - the format's version
 _LATEST = -1

@@ -19,7 +19,7 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from nbargo_local.bodies import (
+from nbargo_local.api.bodies import (
     BODY_LIMIT,
     check_address,
     check_unknown,
@@ -30,16 +30,16 @@ from nbargo_local.bodies import (
     patch_type,
     write_options,
 )
-from nbargo_local.documents import DOCUMENTS
-from nbargo_local.listing import list_page, read_one
-from nbargo_local.objects import RESOURCES, Resource
-from nbargo_local.options import (
+from nbargo_local.api.documents import DOCUMENTS
+from nbargo_local.api.listing import list_page, read_one
+from nbargo_local.api.objects import RESOURCES, Resource
+from nbargo_local.api.options import (
     DeleteOptions,
     parse_list_options,
 )
-from nbargo_local.patches import MERGE_PATCH
-from nbargo_local.representation import encode, negotiate
-from nbargo_local.statuses import (
+from nbargo_local.api.patches import MERGE_PATCH
+from nbargo_local.api.representation import encode, negotiate
+from nbargo_local.api.statuses import (
     API_VERSION,
     GROUP,
     ApiError,
@@ -48,9 +48,9 @@ from nbargo_local.statuses import (
     not_found,
     unauthorized,
 )
-from nbargo_local.store import Event, Store
-from nbargo_local.subscriptions import Subscription
-from nbargo_local.watch import Watch, WatchSettings
+from nbargo_local.api.store import Event, Store
+from nbargo_local.api.subscriptions import Subscription
+from nbargo_local.api.watch import Watch, WatchSettings
 
 _BASE: Final = f"/apis/{API_VERSION}"
 _PLURALS: Final = {resource.plural: resource for resource in RESOURCES}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from nbargo_local.statuses import Cause, forbidden_field, invalid_value, quoted, required
+from nbargo_local.api.statuses import Cause, forbidden_field, invalid_value, quoted, required
 
 ANNOTATIONS_LIMIT = 256 * 1024
 """Bytes of all annotation keys and values together."""

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from nbargo_local.managedfields import MANAGER_LIMIT, manager_of_user_agent
-from nbargo_local.objects import Preconditions
-from nbargo_local.selectors import Selector
-from nbargo_local.statuses import (
+from nbargo_local.api.managedfields import MANAGER_LIMIT, manager_of_user_agent
+from nbargo_local.api.objects import Preconditions
+from nbargo_local.api.selectors import Selector
+from nbargo_local.api.statuses import (
     Cause,
     bad_request,
     forbidden_field,
@@ -16,7 +16,7 @@ from nbargo_local.statuses import (
     invalid_value,
     unsupported_value,
 )
-from nbargo_local.store import Propagation
+from nbargo_local.api.store import Propagation
 
 META_GROUP = "meta.k8s.io"
 

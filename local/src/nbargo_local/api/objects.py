@@ -11,8 +11,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from nbargo_local.metadata import check_metadata, check_metadata_update
-from nbargo_local.statuses import (
+from nbargo_local.api.metadata import check_metadata, check_metadata_update
+from nbargo_local.api.statuses import (
     API_VERSION,
     GROUP,
     VERSION,

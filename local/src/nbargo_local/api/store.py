@@ -11,20 +11,20 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from nbargo_local import objects
-from nbargo_local.managedfields import track
-from nbargo_local.objects import CRONWORKFLOWS, RESOURCES, WORKFLOWS, Preconditions, Resource
-from nbargo_local.patches import JSON_PATCH, MERGE_PATCH, json_patch, merge_patch
-from nbargo_local.selectors import Selector
-from nbargo_local.statuses import (
+from nbargo_local.api import objects
+from nbargo_local.api.managedfields import track
+from nbargo_local.api.objects import CRONWORKFLOWS, RESOURCES, WORKFLOWS, Preconditions, Resource
+from nbargo_local.api.patches import JSON_PATCH, MERGE_PATCH, json_patch, merge_patch
+from nbargo_local.api.selectors import Selector
+from nbargo_local.api.statuses import (
     already_exists,
     bad_request,
     internal,
     not_found,
     unsupported_media_type,
 )
-from nbargo_local.subscriptions import Subscription
-from nbargo_local.window import Event, EventType, Window
+from nbargo_local.api.subscriptions import Subscription
+from nbargo_local.api.window import Event, EventType, Window
 
 __all__ = [
     "CRONWORKFLOWS",

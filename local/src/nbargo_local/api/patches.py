@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from nbargo_local.statuses import bad_request, patch_rejected
+from nbargo_local.api.statuses import bad_request, patch_rejected
 
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"

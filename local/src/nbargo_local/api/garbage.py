@@ -9,7 +9,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from nbargo_local.store import RESOURCES, WORKFLOWS, Event, Preconditions, Resource, Store
+from nbargo_local.api.store import RESOURCES, WORKFLOWS, Event, Preconditions, Resource, Store
 
 _ORPHAN, _FOREGROUND = "orphan", "foregroundDeletion"
 _KINDS = {resource.kind: resource for resource in RESOURCES}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import Any, Literal
 
-from nbargo_local.listing import Page
-from nbargo_local.objects import Resource
-from nbargo_local.statuses import API_VERSION, ApiError, not_acceptable, not_local
+from nbargo_local.api.listing import Page
+from nbargo_local.api.objects import Resource
+from nbargo_local.api.statuses import API_VERSION, ApiError, not_acceptable, not_local
 
 _META_API = "meta.k8s.io/v1"
 _PARTIAL, _PARTIAL_LIST = "PartialObjectMetadata", "PartialObjectMetadataList"

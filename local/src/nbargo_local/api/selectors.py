@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nbargo_local.metadata import label_value_errors, qualified_name_errors
-from nbargo_local.statuses import bad_request, invalid_value
+from nbargo_local.api.metadata import label_value_errors, qualified_name_errors
+from nbargo_local.api.statuses import bad_request, invalid_value
 
 Operator = Literal["=", "!=", "in", "notin", "exists", "absent", ">", "<"]
 

@@ -5,15 +5,15 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from nbargo_local.objects import Resource, unknown_fields
-from nbargo_local.options import (
+from nbargo_local.api.objects import Resource, unknown_fields
+from nbargo_local.api.options import (
     DeleteOptions,
     WriteOptions,
     parse_delete_options,
     parse_write_options,
 )
-from nbargo_local.patches import JSON_PATCH, MERGE_PATCH
-from nbargo_local.statuses import (
+from nbargo_local.api.patches import JSON_PATCH, MERGE_PATCH
+from nbargo_local.api.statuses import (
     VERSION,
     ApiError,
     bad_request,

@@ -13,13 +13,13 @@ from typing import Any
 
 from aiohttp import web
 
-from nbargo_local.listing import wait_for_revision
-from nbargo_local.options import ListOptions
-from nbargo_local.representation import Form, encode
-from nbargo_local.selectors import Selector
-from nbargo_local.statuses import ApiError, internal, too_old
-from nbargo_local.store import Event, Resource, Store
-from nbargo_local.subscriptions import Subscription, SubscriptionClosedError
+from nbargo_local.api.listing import wait_for_revision
+from nbargo_local.api.options import ListOptions
+from nbargo_local.api.representation import Form, encode
+from nbargo_local.api.selectors import Selector
+from nbargo_local.api.statuses import ApiError, internal, too_old
+from nbargo_local.api.store import Event, Resource, Store
+from nbargo_local.api.subscriptions import Subscription, SubscriptionClosedError
 
 
 @dataclass(frozen=True, slots=True)

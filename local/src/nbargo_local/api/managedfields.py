@@ -8,7 +8,7 @@ Only operation Update is known, because server-side apply is not supported here.
 import json
 from typing import Any
 
-from nbargo_local.statuses import API_VERSION
+from nbargo_local.api.statuses import API_VERSION
 
 FieldPath = tuple[str, ...]
 
