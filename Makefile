@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 MEMBERS := shared watcher submitter local
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test check format pins clean setup bench-startup screenshots
+.PHONY: help demo test test-cluster check format pins clean setup bench-startup screenshots
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -27,6 +27,10 @@ demo: setup  ## the whole loop on this machine: local Argo, watcher, JupyterLab 
 
 test: setup  ## unit, contract, fault and end-to-end tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-cluster: setup  ## against the real kube-apiserver, etcd and Argo controller, built with Go (or NBARGO_TEST_KUBECONFIG)
+	@test -n "$$NBARGO_TEST_KUBECONFIG" || $(BIN)/python tests/cluster/build.py
+	@$(BIN)/python -m pytest tests/cluster $(ARGS)
 
 check: setup  ## ruff, mypy, pyright, import-linter
 	@$(BIN)/ruff check .
