@@ -58,7 +58,7 @@ async def run(settings: Settings, environ: Mapping[str, str], *, timing: Timing 
         await supervise("session", lambda: _session(ground), ground)
 
 
-async def supervise(name: str, task: Callable[[], Awaitable[None]], ground: Ground) -> None:
+async def supervise(name: str, task: Callable[[], Awaitable[object]], ground: Ground) -> None:
     """Run a task for ever: whenever it ends, for whatever reason, start it again.
 
     Args:

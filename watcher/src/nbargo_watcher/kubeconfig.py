@@ -11,6 +11,7 @@ from typing import Any
 from kubernetes.client import Configuration
 from kubernetes.config import ConfigException
 from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
+from yaml import YAMLError
 
 from nbargo_shared.errors import ConfigError
 from nbargo_watcher.connection import Credentials
@@ -49,7 +50,7 @@ class Kubeconfig:
                 self._load()
             elif self._configuration.refresh_api_key_hook:
                 self._configuration.refresh_api_key_hook(self._configuration)
-        except (ConfigException, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ConfigException, YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ConfigError(
                 f"The kubeconfig {self._path} cannot be used ({error})"[:500],
                 hint="Check it with: kubectl --kubeconfig FILE cluster-info",

@@ -1,0 +1,244 @@
+"""The watcher as a process, against a scripted server and jupyter-scheduler's own tables."""
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from jupyter_scheduler.orm import create_tables
+
+from nbargo_local.demo.place import free_port
+from nbargo_shared.record import JobRecord
+from unit.watcher_reflector.scripted import (
+    USER,
+    Hold,
+    Refusal,
+    ScriptedServer,
+    event,
+    failure,
+    listing,
+    workflow,
+)
+
+JOB = "11111111-2222-3333-4444-555555555555"
+RECORD = JobRecord(job_id=JOB, name="n", input_filename="a.ipynb", runtime_environment_name="e", create_time=1)
+
+
+def job(*, version: int, phase: str) -> dict[str, Any]:
+    return workflow(f"nb-{JOB}", version=version, phase=phase,
+                    labels={"nbargo/user": USER, "nbargo/job-id": JOB},
+                    annotations={"nbargo/job": RECORD.to_json()})  # fmt: skip
+
+
+LISTED = listing(job(version=11, phase="Running"), version=40)
+POISONED = listing(job(version=11, phase="Running"), workflow("bad", version=12, phase="Paused"), version=40)
+END = event("MODIFIED", job(version=41, phase="Succeeded"))
+
+
+@dataclass(kw_only=True)
+class Place:
+    folder: Path
+    server: ScriptedServer
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "scheduler.sqlite"
+
+    def make_database(self) -> None:
+        create_tables(f"sqlite:///{self.database}")
+
+    def status(self) -> str | None:
+        if not self.database.exists():
+            return None
+        with closing(sqlite3.connect(self.database)) as connection:
+            rows: list[tuple[str]] = connection.execute("SELECT status FROM jobs").fetchall()
+        return rows[0][0] if rows else None
+
+    @asynccontextmanager
+    async def running(self, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        kubeconfig = self.folder / "kubeconfig"
+        kubeconfig.write_text(json.dumps({
+            "current-context": "x",
+            "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x", "namespace": "jobs"}}],
+            "clusters": [{"name": "x", "cluster": {"server": self.server.url}}],
+            "users": [{"name": "x", "user": {"token": "t"}}],
+        }))  # fmt: skip
+        environ = {"HOME": str(self.folder), "PATH": os.environ["PATH"], "NBARGO_USER": USER}
+        where = ("--db", str(self.database), "--staging", str(self.folder / "staging"), "--kubeconfig", str(kubeconfig))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "nbargo_watcher", *where, *options),
+            env=environ,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
+
+    async def once(self, *options: str) -> tuple[int | None, str, str]:
+        async with self.running("--once", *options) as process:
+            out, err = await process.communicate()
+            return process.returncode, out.decode(), err.decode()
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    server = ScriptedServer()
+    server.lists = [LISTED]
+    async with server.serving():
+        yield Place(folder=tmp_path, server=server)
+
+
+async def until(condition: Callable[[], Any], *, within: float = 20.0) -> None:
+    end = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < end, f"not within {within} s"
+        await asyncio.sleep(0.02)
+
+
+async def test_a_single_run_makes_the_rows_true_and_says_so(place: Place) -> None:
+    place.make_database()
+    status, out, err = await place.once("--output", "json")
+    told = json.loads(out)
+    assert (status, told["added"], told["listed"], told["status"], err) == (0, 1, 1, "ok", "")
+    assert place.status() == "IN_PROGRESS"
+    status, out, _ = await place.once()
+    assert (status, place.status()) == (0, "IN_PROGRESS")
+    assert "0 rows were added, 0 were changed" in out
+
+
+async def test_a_dry_run_writes_nothing_and_tells_the_changes(place: Place) -> None:
+    place.make_database()
+    before = place.database.read_bytes()
+    status, out, _ = await place.once("--dry-run", "--output", "json")
+    assert (status, json.loads(out)["changes"][0]["now"]) == (0, "IN_PROGRESS")
+    assert place.database.read_bytes() == before
+    _, out, _ = await place.once("--dry-run")
+    assert f"{JOB}: no row -> IN_PROGRESS" in out
+
+
+async def test_an_unreadable_object_is_partly_done(place: Place) -> None:
+    place.make_database()
+    place.server.lists = [POISONED]
+    status, out, err = await place.once("--output", "json")
+    assert (status, json.loads(out)["quarantined"], place.status()) == (5, 1, "IN_PROGRESS")
+    assert "Paused" in err
+
+
+async def test_no_database_is_status_4(place: Place) -> None:
+    status, _, err = await place.once()
+    assert status == 4
+    assert "Start JupyterLab" in err
+
+
+async def test_a_refusal_is_status_3_and_one_sentence(place: Place) -> None:
+    place.make_database()
+    place.server.lists = [Refusal(status=403, body=failure(403, "Forbidden", "no rights"))]
+    status, out, err = await place.once()
+    assert (status, out) == (3, "")
+    assert "no rights" in err
+    assert "Traceback" not in err
+
+
+async def test_the_watcher_follows_and_ends_within_two_seconds_of_sigterm(place: Place) -> None:
+    place.make_database()
+    place.server.watches = [[END, Hold()]]
+    async with place.running() as process:
+        await until(lambda: place.status() == "COMPLETED")
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, err = await process.communicate()
+        assert (process.returncode, time.monotonic() - began < 2.0) == (0, True)
+    changes = [line for line in map(json.loads, err.decode().splitlines()) if line["event"] == "row"]
+    assert [(line["job"], line["was"], line["now"]) for line in changes] == [
+        (JOB, None, "IN_PROGRESS"),
+        (JOB, "IN_PROGRESS", "COMPLETED"),
+    ]
+    assert all(line["why"] for line in changes)
+
+
+async def test_a_child_ends_with_its_parent(place: Place) -> None:
+    place.make_database()
+    async with place.running("--until-eof") as process:
+        await until(lambda: place.status() == "IN_PROGRESS")
+        assert process.stdin is not None
+        process.stdin.close()
+        await asyncio.wait_for(process.wait(), 2.0)
+        assert process.returncode == 0
+
+
+async def test_the_watcher_waits_for_the_database(place: Place) -> None:
+    async with place.running():
+        await asyncio.sleep(1.0)
+        assert place.server.asked == []
+        place.make_database()
+        await until(lambda: place.status() == "IN_PROGRESS")
+
+
+async def test_a_replaced_database_is_filled_again(place: Place) -> None:
+    place.make_database()
+    again = asyncio.Event()
+    place.server.watches = [[again, END, Hold()], [Hold()]]
+    async with place.running():
+        await until(lambda: place.status() == "IN_PROGRESS")
+        place.database.unlink()
+        place.make_database()
+        again.set()
+        await until(place.status)
+
+
+async def test_health_is_told_over_http(place: Place) -> None:
+    place.make_database()
+    place.server.watches = [[END, Hold()]]
+    port = free_port()
+    async with place.running("--health-port", str(port)) as process, aiohttp.ClientSession() as session:
+        await until(lambda: place.status() == "COMPLETED")
+        told = {}
+        for name in ("healthz", "readyz", "metrics"):
+            async with session.get(f"http://127.0.0.1:{port}/{name}") as answer:
+                told[name] = (answer.status, await answer.text())
+        assert told["healthz"][0] == 200
+        assert (told["readyz"][0], json.loads(told["readyz"][1])["streams"]) == (200, ["workflows/jobs"])
+        for metric in ("lists_total 1.0", 'changes_total{kind="changed"} 1.0', "commit_lag_seconds_count 1.0"):
+            assert f"nbargo_watcher_{metric}" in told["metrics"][1]
+        status, out, _ = await check(place, port)
+        assert (status, "workflows/jobs" in out) == (0, True)
+        process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(process.wait(), 2.0)
+    assert (await check(place, port))[0] == 1
+
+
+async def check(place: Place, port: int) -> tuple[int | None, str, str]:
+    async with place.running("--check", "--health-port", str(port)) as process:
+        out, err = await process.communicate()
+        return process.returncode, out.decode(), err.decode()
+
+
+async def test_a_watcher_without_rights_is_alive_and_not_ready(place: Place) -> None:
+    place.make_database()
+    place.server.lists = [Refusal(status=403, body=failure(403, "Forbidden", "no rights"))]
+    port = free_port()
+    async with place.running("--health-port", str(port)):
+        await until(lambda: place.server.asked)
+        status, out = 0, ""
+        end = time.monotonic() + 10
+        while "no rights" not in out and time.monotonic() < end:
+            status_, out, _ = await check(place, port)
+            status = status_ or 0
+        assert (status, "forbidden" in out) == (1, True)
+        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/healthz") as answer:
+            assert answer.status == 200
