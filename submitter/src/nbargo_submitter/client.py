@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS: Final = 4.0
 """How long a user waits for the news that nobody listens at the cluster's address."""
-REQUEST_SECONDS: Final = 20.0
+REQUEST_SECONDS: Final = 15.0
 """How long one request may take in all; an API server answers a write in under a second."""
 
 _WORKFLOWS: Final = "/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflows"
@@ -52,10 +52,28 @@ class Settings:
     context: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Connection:
     api: Any  # kubernetes.aio.client.ApiClient, whose methods are partly untyped
     namespace: str
+    users: int = 0
+    is_retired: bool = False
+
+    async def send(self, method: str, *, name: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
+        """Send one request and return the answer's status and body."""
+        self.users += 1
+        try:
+            return await _send(self, method, name=name, body=body)
+        finally:
+            self.users -= 1
+            if self.is_retired:
+                await self.retire()
+
+    async def retire(self) -> None:
+        """Close the connections as soon as no request uses them."""
+        self.is_retired = True
+        if self.users == 0:
+            await self.api.close()
 
 
 class Cluster:
@@ -138,15 +156,16 @@ class Cluster:
         """Close the connections."""
         connection, self._connection = self._connection, None
         if connection:
-            await connection.api.close()
+            await connection.retire()
 
     async def _request(self, method: str, *, name: str = "", body: dict[str, Any] | None = None) -> dict[str, Any]:
         connection = await self._connected()
-        status, raw = await _send(connection, method, name=name, body=body)
-        if status == _UNAUTHORIZED:  # an exec plugin's or a file's token has run out: read the configuration again
-            await self.close()
+        status, raw = await connection.send(method, name=name, body=body)
+        if status == _UNAUTHORIZED:  # a token has run out: an exec plugin or a file may have a new one
+            if self._connection is connection:
+                await self.close()
             connection = await self._connected()
-            status, raw = await _send(connection, method, name=name, body=body)
+            status, raw = await connection.send(method, name=name, body=body)
         return _answer(status, raw, name=name, namespace=connection.namespace)
 
     async def _connected(self) -> _Connection:

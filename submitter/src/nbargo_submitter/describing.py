@@ -40,9 +40,11 @@ class ArgoFiles(Scheduler):
         folder = self.get_local_output_path(model, root_dir_relative=True)
         labels: dict[str, str] = {**self.environments_manager.output_formats_mapping(), "input": "Input"}
 
+        is_downloaded = self.dir_exists(folder)  # one look instead of one for each file: homes are often remote
+
         def here(file: str) -> str | None:
             path = os.path.join(folder, file)  # noqa: PTH118 - relative to the lab's root, as the REST API has it
-            return path if self.file_exists(path) else None
+            return path if is_downloaded and self.file_exists(path) else None
 
         files = [
             JobFile(display_name=labels.get(name, name), file_format=name, file_path=here(file))
@@ -50,7 +52,7 @@ class ArgoFiles(Scheduler):
         ]
         packaged = list(model.packaged_files or ()) if model.package_input_folder else []
         if packaged:
-            path = folder if self.dir_exists(folder) else None
+            path = folder if is_downloaded else None
             files.append(JobFile(display_name="Files", file_format="files", file_path=path))
         model.job_files = files
         model.downloaded = all(file.file_path for file in files) and all(here(file) for file in packaged)

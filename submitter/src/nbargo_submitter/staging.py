@@ -231,7 +231,8 @@ def _copy_file(source: Path, target: Path) -> None:
             hint="Rename that file, or run the notebook without its folder",
         )
     try:
-        shutil.copyfile(source, target)
+        target.unlink(missing_ok=True)  # it may be read-only: the notebook is copied after its folder
+        shutil.copy(source, target)  # with its mode: a script stays one that can be run
     except (OSError, shutil.SpecialFileError) as error:
         raise _failed("A file cannot be copied for the job", source, error) from error
 

@@ -14,14 +14,15 @@ from typing import Any, Final
 
 from nbargo_shared.errors import DatabaseError
 
-START_DELAY: Final = 1.0
-"""Seconds between the server's start and the first look, so that the start pays nothing."""
+START_DELAY: Final = 5.0
+"""Seconds between the server's start and the first look: a sidecar that waited for the database looks for it every few
+seconds, and the start itself pays nothing."""
 CHECK_INTERVAL: Final = 30.0
 ONCE_SECONDS: Final = 30.0
 """How long `watcher --once` may take: it lists and writes, with ten thousand jobs in about ten seconds."""
 
 _FIRST_BACKOFF: Final = 1.0
-_LONGEST_BACKOFF: Final = 60.0
+_LONGEST_BACKOFF: Final = 600.0  # it waits for cluster and database itself: it ends when its configuration is wrong
 _STEADY: Final = 60.0  # a child that lived this long ended for a new reason: the backoff begins anew
 _STOP_SECONDS: Final = 5.0
 _LINE_LENGTH: Final = 4096
@@ -64,7 +65,7 @@ class Supervisor:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="nbargo watcher")
 
     def check_now(self) -> None:
-        """Look at once whether a watcher is needed: a job is being submitted."""
+        """Look soon whether a watcher is needed, rather than at the next interval: a job is being submitted."""
         self.start()
         self._wake.set()
 
@@ -94,7 +95,7 @@ class Supervisor:
         return status == 0
 
     async def _run(self) -> None:
-        await self._pause(START_DELAY)
+        await self._settle()
         backoff = _FIRST_BACKOFF
         while True:
             if not await self._is_needed():
@@ -107,6 +108,13 @@ class Supervisor:
             backoff = _FIRST_BACKOFF if time.monotonic() - began > _STEADY else min(2 * backoff, _LONGEST_BACKOFF)
             self._log.warning("The watcher ended with status %s; it is started again in %g s", status, backoff)
             await self._pause(backoff)
+
+    async def _settle(self) -> None:
+        """Give a sidecar the time to leave its first heartbeat, unless a child is wanted in any case."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + START_DELAY
+        while not self._engaged and (left := deadline - loop.time()) > 0:
+            await self._pause(left)
 
     async def _is_needed(self) -> bool:
         if self._engaged:

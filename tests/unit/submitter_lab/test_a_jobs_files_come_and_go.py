@@ -31,6 +31,15 @@ async def test_a_folder_comes_along_with_everything_a_notebook_may_read(bench: B
     assert below == [".env", "data", "data/deep", "data/deep/números.csv", "report.ipynb"]
 
 
+async def test_files_keep_their_modes_and_a_read_only_notebook_is_staged(bench: Bench) -> None:
+    bench.notebook("work/report.ipynb").chmod(0o444)
+    script = bench.root / "work" / "run.sh"
+    script.write_text("true")
+    script.chmod(0o755)
+    folder = bench.staging / await with_folder(bench.scheduler())
+    assert [(folder / name).stat().st_mode & 0o777 for name in ("report.ipynb", "run.sh")] == [0o444, 0o755]
+
+
 async def test_neither_the_staging_area_nor_earlier_outputs_come_along(bench: Bench) -> None:
     bench.staging = bench.root / ".local" / "staging"
     bench.notebook()

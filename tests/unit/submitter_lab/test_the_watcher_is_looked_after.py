@@ -19,8 +19,8 @@ from support.lab_bench import Bench, request
 OBEDIENT = """
 import sys, pathlib
 log = pathlib.Path({log!r}).open("a", buffering=1)
-print("began", *sys.argv[1:], file=log)
 print("a line for the server's log", flush=True)
+print("began", *sys.argv[1:], file=log)
 if "--until-eof" in sys.argv:
     sys.stdin.read()
     print("eof", file=log)
@@ -66,7 +66,8 @@ class Nursery:
 
 
 @pytest.fixture
-async def nursery(tmp_path: Path) -> AsyncIterator[Nursery]:
+async def nursery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Nursery]:
+    monkeypatch.setattr(module, "START_DELAY", 0.0)
     nursery = Nursery(tmp_path)
     yield nursery
     for supervisor in nursery.supervisors:
@@ -116,7 +117,7 @@ async def test_a_heartbeat_that_stops_starts_a_child(nursery: Nursery) -> None:
     nursery.heartbeat = lambda: True
     supervisor = nursery.supervisor(Mode.AUTO, OBEDIENT)
     supervisor.check_now()
-    await until(lambda: nursery.looks == 1)
+    await until(lambda: nursery.looks >= 1)
     nursery.heartbeat = lambda: False
     supervisor.check_now()
     await until(lambda: nursery.noted() == ["began --until-eof"])
@@ -126,6 +127,18 @@ async def test_a_row_that_did_not_come_starts_a_child_whatever_the_heartbeat_say
     nursery.heartbeat = lambda: True
     nursery.supervisor(Mode.AUTO, OBEDIENT).doubt()
     await until(lambda: nursery.noted() == ["began --until-eof"])
+
+
+async def test_a_submission_right_after_the_start_leaves_a_sidecar_time_for_its_first_heartbeat(
+    nursery: Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "START_DELAY", 600.0)
+    supervisor = nursery.supervisor(Mode.AUTO, OBEDIENT)
+    supervisor.check_now()
+    assert await supervisor.run_once()  # time enough for a child to begin
+    assert (nursery.looks, nursery.noted()) == (0, ["began --once"])
+    supervisor.doubt()
+    await until(lambda: nursery.noted() == ["began --once", "began --until-eof"])
 
 
 async def test_mode_child_does_not_ask_for_a_heartbeat(nursery: Nursery) -> None:
@@ -225,7 +238,10 @@ async def test_a_job_is_listed_by_the_real_watcher_when_none_runs(bench: Bench) 
     assert bench.row_ids() == [job_id]
 
 
-async def test_the_real_watcher_as_a_child_lists_a_job_and_leaves_its_heartbeat(bench: Bench) -> None:
+async def test_the_real_watcher_as_a_child_lists_a_job_and_leaves_its_heartbeat(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "START_DELAY", 0.0)
     bench.notebook()
     bench.projecting = False
     scheduler = bench.scheduler(watcher="auto", wait_seconds=30.0)
