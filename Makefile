@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 MEMBERS := shared watcher submitter local
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test test-cluster check format pins clean setup bench-startup screenshots
+.PHONY: help demo test test-cluster check format pins clean setup bench-startup docs screenshots
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -41,6 +41,9 @@ check: setup  ## ruff, mypy, pyright, import-linter
 
 bench-startup: setup  ## what the plugin adds to the lab's start-up, beside stock jupyter-scheduler
 	@$(BIN)/python bench/lab_startup.py
+
+docs: setup  ## write the parts of the documentation that come from the code
+	@$(BIN)/python docs/write_layers.py
 
 screenshots: setup  ## take the pictures of docs/ in a headless Chromium
 	@$(BIN)/python docs/take_screenshots.py

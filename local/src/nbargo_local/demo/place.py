@@ -61,9 +61,12 @@ class Place:
         return self.root / "logs"
 
     def make(self) -> None:
-        """Make the folders."""
-        for folder in (self.notebooks, self.data, self.work, self.logs, self.root / "home"):
+        """Make the folders, and the settings of a lab that is not new to its user."""
+        settings = self.root / "config/lab/user-settings/@jupyterlab/apputils-extension"
+        for folder in (self.notebooks, self.data, self.work, self.logs, self.root / "home", settings):
             folder.mkdir(parents=True, exist_ok=True)
+        # JupyterLab would ask at its first start whether to fetch news.
+        (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}', encoding="utf-8")
 
     def environment(self, outer: Mapping[str, str], *, user: str) -> dict[str, str]:
         """Return the environment of a lab or watcher in this place.
@@ -107,7 +110,7 @@ class Place:
             *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
             f"--IdentityProvider.token={token}",
             f"--ServerApp.root_dir={self.notebooks}",
-            *("--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"),
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             *options,
         ]
 
