@@ -137,8 +137,6 @@ class ScriptedServer:
             await self.stall.wait()
         scripts: list[Any] = self.watches if "watch" in request.query else self.lists
         script = scripts.pop(0) if len(scripts) > 1 else scripts[0]
-        if callable(script):
-            script = script()
         if isinstance(script, Refusal):
             body = script.body if isinstance(script.body, bytes) else json.dumps(script.body).encode()
             return web.Response(status=script.status, body=body, headers=script.headers)

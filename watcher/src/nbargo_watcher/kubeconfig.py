@@ -46,22 +46,26 @@ class Kubeconfig:
     def __call__(self, *, anew: bool) -> Credentials:
         """Return what the kubeconfig says now."""
         try:
-            if anew or self._configuration is None:
-                self._load()
-            elif self._configuration.refresh_api_key_hook:
-                self._configuration.refresh_api_key_hook(self._configuration)
+            configuration = self._fresh(anew=anew)
         except (ConfigException, YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ConfigError(
                 f"The kubeconfig {self._path} cannot be used ({error})"[:500],
                 hint="Check it with: kubectl --kubeconfig FILE cluster-info",
             ) from error
         return Credentials(
-            authorization=self._configuration.api_key.get("BearerToken", ""),
-            tls=self._context_of(self._configuration),
-            server_name=getattr(self._configuration, "tls_server_name", None) or None,
+            authorization=configuration.api_key.get("BearerToken", ""),
+            tls=self._context_of(configuration),
+            server_name=getattr(configuration, "tls_server_name", None) or None,
         )
 
-    def _load(self) -> None:
+    def _fresh(self, *, anew: bool) -> Any:
+        if anew or self._configuration is None:
+            self._configuration = self._load()
+        elif self._configuration.refresh_api_key_hook:
+            self._configuration.refresh_api_key_hook(self._configuration)
+        return self._configuration
+
+    def _load(self) -> Any:
         # The loader's class, because only it tells the context's namespace beside the rest.
         make_loader: Any = KubeConfigLoader
         merge: Any = KubeConfigMerger
@@ -71,10 +75,10 @@ class Kubeconfig:
         loader = make_loader(config, active_context=self._context or None, config_base_path=None)
         configuration = Configuration()
         loader.load_and_set(configuration)
-        self._configuration = configuration
         self.url = configuration.host.rstrip("/")
         self.namespace = loader.current_context["context"].get("namespace") or "default"
         self.proxy = configuration.proxy or None
+        return configuration
 
     def _context_of(self, configuration: Any) -> ssl.SSLContext | None:
         if not self.url.startswith("https"):

@@ -184,6 +184,7 @@ class Reflector:
     async def _follow(self, watch: Watch) -> What:
         while True:
             idle, due = self._timing.idle, self._due - anyio.current_time()
+            lines: list[bytes] | None = None
             with anyio.move_on_after(min(idle, due)) as deadline:
                 lines = await watch.lines()
             if deadline.cancelled_caught:
