@@ -1,13 +1,16 @@
 """The checkpoint moves only with the rows, and what changes nothing commits nothing."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from anyio import CancelScope
 
 from nbargo_shared.errors import DatabaseError
+from nbargo_watcher.evidence import Change
 from nbargo_watcher.model import Event
-from nbargo_watcher.store import Store
+from nbargo_watcher.store import Checkpoint, Store
 from unit.watcher_store.world import JOB, OBJECT, OUTCOME, RUNNING, SCOPE, SUCCEEDED, World, delete, of_job, see
 
 STORY = (OBJECT, RUNNING, SUCCEEDED)
@@ -132,3 +135,58 @@ async def test_a_large_batch_is_written_in_short_transactions(world: World) -> N
         assert projector.tally.commits == 3
         assert projector.tally.added == 1200
         assert await projector.checkpoint(SCOPE) == "77"
+
+
+async def test_the_checkpoint_comes_with_the_last_transaction_of_a_batch(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [Event(observed=of_job(RUNNING, number)) for number in range(600)]
+    commit = Store.commit
+    written: list[int] = []
+
+    async def second_fails(
+        self: Store, changes: Sequence[Change], checkpoint: Checkpoint | None, *, version: int | None
+    ) -> bool:
+        if written:
+            raise DatabaseError("full")
+        written.append(len(changes))
+        return await commit(self, changes, checkpoint, version=version)
+
+    async with world.projector() as projector:
+        await see(projector, OBJECT)
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "commit", second_fails)
+            with pytest.raises(DatabaseError):
+                await projector.events(SCOPE, events, resource_version="77")
+        assert written == [500]
+        assert await projector.checkpoint(SCOPE) == "10"
+        await projector.events(SCOPE, events, resource_version="77")
+        assert await projector.checkpoint(SCOPE) == "77"
+    assert len(world.rows()) == 600
+
+
+async def test_replayed_events_do_not_move_the_checkpoint_back(world: World) -> None:
+    async with world.projector() as projector:
+        await see(projector, *STORY, OBJECT)
+        assert await projector.checkpoint(SCOPE) == "30"
+
+
+async def test_a_commit_that_is_cancelled_half_way_is_written_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Store._write
+    async with world.projector() as projector:
+        with CancelScope() as scope:
+
+            async def cancelled(self: Store, changes: Sequence[Change], checkpoint: Checkpoint | None) -> None:
+                scope.cancel()
+                await write(self, changes, checkpoint)
+
+            monkeypatch.setattr(Store, "_write", cancelled)
+            await see(projector, RUNNING, SUCCEEDED)
+        monkeypatch.setattr(Store, "_write", write)
+        assert scope.cancelled_caught
+        assert world.status() == "IN_PROGRESS"
+        assert world.sql("SELECT resource_version FROM nbargo_checkpoint")[0][0] == "20"
+        await see(projector, RUNNING, SUCCEEDED)
+    assert world.status() == "COMPLETED"

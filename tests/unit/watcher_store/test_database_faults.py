@@ -93,6 +93,15 @@ async def test_a_replaced_file_is_noticed_before_anything_is_written(world: Worl
     assert world.status() == "COMPLETED"
 
 
+async def test_a_replaced_file_is_noticed_by_an_event_that_changes_nothing(world: World, fresh_database: Path) -> None:
+    async with world.projector() as projector:
+        await see(projector, RUNNING)
+        world.database.rename(world.database.with_name("old"))
+        shutil.copy(fresh_database, world.database)
+        with pytest.raises(ReplacedError):
+            await see(projector, RUNNING)
+
+
 async def test_a_removed_file_is_noticed(world: World) -> None:
     async with world.projector() as projector:
         world.database.unlink()

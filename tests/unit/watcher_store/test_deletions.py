@@ -17,6 +17,7 @@ from unit.watcher_store.world import (
     OUTCOME,
     RUNNING,
     START,
+    STOPPED,
     SUCCEEDED,
     World,
     delete,
@@ -166,3 +167,32 @@ async def test_a_retry_that_vanished_is_not_told_by_the_attempt_before(world: Wo
     row = world.row()
     assert row is not None
     assert (row["status_message"], row["start_time"]) == (DISAPPEARED, END + 1000)
+
+
+async def test_a_retry_that_vanished_is_told_by_its_own_outcome(world: World) -> None:
+    retried = replace(RUNNING, started_at=END + 1000, resource_version="40")
+    async with world.projector() as projector:
+        await see(projector, FAILED)
+        world.leave(replace(OUTCOME, started_at=END + 2000, ended_at=END + 3000))
+        await delete(projector, retried)
+    row = world.row()
+    assert row is not None
+    assert (row["status"], row["end_time"]) == ("COMPLETED", END + 3000)
+
+
+async def test_a_retry_that_vanished_was_not_stopped_because_the_attempt_before_was(world: World) -> None:
+    retried = replace(RUNNING, started_at=END + 1000, resource_version="40")
+    async with world.projector() as projector:
+        await see(projector, STOPPED)
+        await delete(projector, retried)
+    assert world.status() == "FAILED"
+
+
+async def test_a_successor_that_vanished_before_it_started_has_no_start(world: World) -> None:
+    successor = replace(OBJECT, uid="uid-2", resource_version="80")
+    async with world.projector() as projector:
+        await see(projector, FAILED)
+        await delete(projector, successor)
+    row = world.row()
+    assert row is not None
+    assert (row["status_message"], row["start_time"]) == (DISAPPEARED, None)

@@ -124,7 +124,7 @@ class Play:
 
     def found(self) -> dict[str, Expected]:
         names = ("status", "status_message", "start_time", "end_time")
-        return {row["job_id"]: tuple(row[name] for name in names) for row in self.world.rows()}  # type: ignore[misc]
+        return {row["job_id"]: tuple(row[name] for name in names) for row in self.world.rows()}
 
 
 def play(fresh: Path, scenario: Callable[[Play], Coroutine[Any, Any, None]]) -> None:

@@ -93,6 +93,7 @@ async def test_a_job_stopped_by_the_user_that_vanished_keeps_its_row(world: Worl
         before = world.rows()
         await projector.listed(SCOPE, uids=frozenset(), resource_version="50")
     assert world.rows() == before
+    assert world.cluster.asked == []
 
 
 async def test_a_retry_ends_the_stop(world: World) -> None:

@@ -30,9 +30,10 @@ BUSY_TIMEOUT: Final = 1.0
 Known = tuple[Row | None, Projected | None]
 
 _ROW: Final = ("job_id", *OWN_COLUMNS)
-_SPLIT: Final = 1 + len(_ROW)
+_SPLIT: Final = 2 + len(_ROW)
 _LOAD: Final = f"""
-    SELECT wanted.value, {", ".join(f"j.{name}" for name in _ROW)}, {", ".join(f"p.{n}" for n in Projected._fields)}
+    SELECT (SELECT data_version FROM pragma_data_version), wanted.value,
+        {", ".join(f"j.{name}" for name in _ROW)}, {", ".join(f"p.{n}" for n in Projected._fields)}
     FROM json_each(?) AS wanted
     LEFT JOIN {schema.JOBS_TABLE} AS j ON j.job_id = wanted.value
     LEFT JOIN {PROJECTED_TABLE} AS p ON p.job_id = wanted.value
@@ -138,9 +139,8 @@ class Store:
         """
         await self._check_file()
         with translated(self._path):
-            version = await self._version()
-            rows = await self._connection.execute_fetchall(_LOAD, (json.dumps(list(job_ids)),))
-        return Loaded(version=version, known={row[0]: _known(row) for row in rows})
+            rows = list(await self._connection.execute_fetchall(_LOAD, (json.dumps(list(job_ids)),)))
+        return Loaded(version=rows[0][0] if rows else 0, known={row[1]: _known(row) for row in rows})
 
     async def live(self, scope: str, *, after: str, limit: int) -> list[tuple[str, str]]:
         """Return job id and uid of rows that have not ended and were last seen in a scope, ordered by job id.
@@ -173,7 +173,8 @@ class Store:
         Returns:
             Whether they were written: False if somebody else wrote meanwhile, so that they have to be decided again.
         """
-        await self._check_file()
+        if version is None:  # else `load` has just looked
+            await self._check_file()
         return await self._transact(lambda: self._write(changes, checkpoint), version=version)
 
     async def beat(self, watcher: str, now: int) -> None:
@@ -322,7 +323,7 @@ def _inode(path: Path) -> tuple[int, int] | None:
 
 
 def _known(row: sqlite3.Row) -> Known:
-    stored = Row(*row[1:_SPLIT]) if row[1] is not None else None
+    stored = Row(*row[2:_SPLIT]) if row[2] is not None else None
     projected = Projected(*row[_SPLIT:]) if row[_SPLIT] is not None else None
     return stored, projected
 
