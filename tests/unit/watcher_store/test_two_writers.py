@@ -6,11 +6,12 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from anyio import create_task_group
 
 from nbargo_shared.errors import DatabaseError
 from nbargo_watcher.evidence import Change
 from nbargo_watcher.resolve import Resolver
-from nbargo_watcher.store import Checkpoint, Store
+from nbargo_watcher.store import Checkpoint, Store, Version
 from unit.watcher_store.world import FAILED, OBJECT, OUTCOME, RUNNING, SCOPE, SUCCEEDED, World, delete, of_job, see
 
 Commit = Callable[..., Awaitable[bool]]
@@ -22,7 +23,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], Awaitable
     left = [None] * times
 
     async def commit(
-        self: Store, changes: Sequence[Change], checkpoint: Checkpoint | None, *, version: int | None
+        self: Store, changes: Sequence[Change], checkpoint: Checkpoint | None, *, version: Version | None
     ) -> bool:
         if left:
             left.pop()
@@ -128,3 +129,32 @@ async def test_a_successor_in_the_same_batch_as_its_predecessor_wins(world: Worl
     async with world.projector() as projector:
         await projector.page(SCOPE, [FAILED, successor])
     assert world.status() == "IN_PROGRESS"
+
+
+async def test_two_streams_of_one_watcher_do_not_undo_each_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world.projector() as projector:
+        await see(projector, OBJECT)
+
+        async def other_stream() -> None:
+            await projector.page("workflows/other", [SUCCEEDED])
+
+        interrupt(monkeypatch, other_stream)
+        await see(projector, RUNNING)
+    assert world.status() == "COMPLETED"
+
+
+async def test_a_heartbeat_in_the_middle_of_a_commit_waits_for_its_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Store._write
+    async with world.projector() as projector, create_task_group() as group:
+
+        async def beaten(self: Store, changes: Sequence[Change], checkpoint: Checkpoint | None) -> None:
+            group.start_soon(projector.beat, "me")
+            await write(self, changes, checkpoint)
+
+        monkeypatch.setattr(Store, "_write", beaten)
+        await see(projector, RUNNING)
+        monkeypatch.setattr(Store, "_write", write)
+        assert world.status() == "IN_PROGRESS"
+    assert projector.tally.commits == 1

@@ -22,7 +22,7 @@ from nbargo_watcher.model import Event, Observed
 from nbargo_watcher.outcomes import OutcomeFiles
 from nbargo_watcher.reconcile import reconcile
 from nbargo_watcher.resolve import Resolver
-from nbargo_watcher.store import Checkpoint, Known, Loaded, Store
+from nbargo_watcher.store import Checkpoint, Known, Loaded, Store, Version
 from nbargo_watcher.tally import Tally
 from nbargo_watcher.versions import Order, compare, newest
 
@@ -105,7 +105,6 @@ class Projector:
         self._listed_at: dict[str, int] = {}
         self._seen: dict[str, str] = {}
         self._rejected: dict[str, str] = {}
-        self._beating = ""
         self.tally = Tally()
 
     async def __aenter__(self) -> Self:
@@ -177,16 +176,12 @@ class Projector:
     async def beat(self, watcher: str) -> None:
         """Say in the database that this watcher lives; to be called every `tables.BEAT_INTERVAL` seconds."""
         if not self._store.dry_run:
-            self._beating = watcher
             await self._store.beat(watcher, self._now())
 
     async def close(self) -> None:
-        """Write the checkpoint that was kept in memory, if it is worth a commit, and end the heartbeat."""
+        """Write the checkpoint that was kept in memory, if it is worth a commit."""
         if self._pending and not self._once and not self._store.dry_run:
             await self._flush()
-        if self._beating:
-            await self._store.end_beat(self._beating)
-            self._beating = ""
 
     async def _take(self, scope: str, batch: Iterable[Evidence], checkpoint: Checkpoint | None) -> None:
         remaining = iter(batch)
@@ -211,7 +206,7 @@ class Projector:
             raise DatabaseError("Other programs keep writing to the database", hint="It is tried again")
         self._settle(plan, changes, looked_at)
 
-    async def _commit(self, scope: str, changes: list[Change], checkpoint: Checkpoint | None, version: int) -> bool:
+    async def _commit(self, scope: str, changes: list[Change], checkpoint: Checkpoint | None, version: Version) -> bool:
         if self._store.dry_run:
             return True
         if not await self._store.commit(changes, checkpoint, version=version):

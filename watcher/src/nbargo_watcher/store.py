@@ -1,8 +1,9 @@
 """The rows in scheduler.sqlite: read by key, written in one short transaction for each batch.
 
-The file is jupyter-scheduler's, and the lab, a second watcher or a user at a prompt may write it at any time. Nothing
-is decided on rows that may have changed: `load` says which version of the database it read, and `commit` writes only
-if that is still the version once it holds the write lock. No lock is ever held across a wait for anything but the disk.
+The file is jupyter-scheduler's, and the lab, a second watcher, a user at a prompt or another task of this process may
+write it at any time. Nothing is decided on rows that may have changed: `load` says which version of the database it
+read, and `commit` writes only if that is still the version once it holds the write lock. No lock is ever held across a
+wait for anything but the disk.
 """
 
 import json
@@ -15,7 +16,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import aiosqlite
-from anyio import CancelScope, sleep, to_thread
+from anyio import CancelScope, Lock, sleep, to_thread
 
 from nbargo_shared.errors import DatabaseError
 from nbargo_shared.tables import FRESH_FOR, HEARTBEAT_TABLE, PROJECTED_TABLE
@@ -28,6 +29,8 @@ BUSY_TIMEOUT: Final = 1.0
 """Seconds that one statement waits for another program's lock; short, so that SIGTERM ends the watcher within two."""
 
 Known = tuple[Row | None, Projected | None]
+Version = tuple[int, int]
+"""SQLite's data_version, which other connections' commits change, and a count of this connection's own."""
 
 _ROW: Final = ("job_id", *OWN_COLUMNS)
 _SPLIT: Final = 2 + len(_ROW)
@@ -85,7 +88,7 @@ class Checkpoint:
 class Loaded:
     """Rows as they were at one version of the database."""
 
-    version: int
+    version: Version
     known: dict[str, Known] = field(default_factory=dict)
 
 
@@ -109,6 +112,8 @@ class Store:
         self._rebuild = rebuild
         self._stack = AsyncExitStack()
         self._inode: tuple[int, int] | None = None
+        self._lock = Lock()
+        self._commits = 0
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -139,8 +144,10 @@ class Store:
         """
         await self._check_file()
         with translated(self._path):
-            rows = list(await self._connection.execute_fetchall(_LOAD, (json.dumps(list(job_ids)),)))
-        return Loaded(version=rows[0][0] if rows else 0, known={row[1]: _known(row) for row in rows})
+            async with self._lock:
+                rows = list(await self._connection.execute_fetchall(_LOAD, (json.dumps(list(job_ids)),)))
+                version = (rows[0][0] if rows else 0, self._commits)
+        return Loaded(version=version, known={row[1]: _known(row) for row in rows})
 
     async def live(self, scope: str, *, after: str, limit: int) -> list[tuple[str, str]]:
         """Return job id and uid of rows that have not ended and were last seen in a scope, ordered by job id.
@@ -162,7 +169,9 @@ class Store:
                 return Checkpoint(scope=row[0], identity=row[1], resource_version=row[2])
         return None
 
-    async def commit(self, changes: Sequence[Change], checkpoint: Checkpoint | None, *, version: int | None) -> bool:
+    async def commit(
+        self, changes: Sequence[Change], checkpoint: Checkpoint | None, *, version: Version | None
+    ) -> bool:
         """Write changes and the checkpoint in one transaction.
 
         Args:
@@ -227,8 +236,9 @@ class Store:
         if checkpoint is not None:
             values = (checkpoint.scope, checkpoint.identity, checkpoint.resource_version)
             await connection.execute(_CHECKPOINT, values)
+        self._commits += 1
 
-    async def _transact(self, work: Callable[[], Awaitable[None]], *, version: int | None = None) -> bool:
+    async def _transact(self, work: Callable[[], Awaitable[None]], *, version: Version | None = None) -> bool:
         """Do some work while holding the write lock, and commit it.
 
         It is shielded from cancellation as a whole: it is short, and an abandoned half would hold the lock.
@@ -239,18 +249,24 @@ class Store:
         if self._dry_run:
             raise DatabaseError(f"{self._path} is not written in a dry run", transient=False)
         current = False
-        with translated(self._path), CancelScope(shield=True):
-            if self._connection.in_transaction:  # of a task that was cancelled from outside anyio
-                await self._connection.rollback()
-            await self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                current = version is None or await self._version() == version
-                if current:
-                    await work()
-                    await self._connection.commit()
-            finally:
-                if self._connection.in_transaction:
-                    await self._connection.rollback()
+        async with self._lock:
+            with translated(self._path), CancelScope(shield=True):
+                current = await self._locked(work, version)
+        return current
+
+    async def _locked(self, work: Callable[[], Awaitable[None]], version: Version | None) -> bool:
+        connection = self._connection
+        if connection.in_transaction:  # of a task that was cancelled from outside anyio
+            await connection.rollback()
+        await connection.execute("BEGIN IMMEDIATE")
+        try:
+            current = version is None or (await self._version(), self._commits) == version
+            if current:
+                await work()
+                await connection.commit()
+        finally:
+            if connection.in_transaction:
+                await connection.rollback()
         return current
 
     async def _version(self) -> int:
