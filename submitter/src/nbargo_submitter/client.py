@@ -253,13 +253,20 @@ def _unanswered(connection: _Connection, error: Exception) -> ClusterError:
 
     host = connection.api.configuration.host
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
-        reason = "no answer" if isinstance(error, TimeoutError) else str(error)
-        return ClusterUnreachableError(f"The Kubernetes cluster at {host} cannot be reached ({reason})")
+        return ClusterUnreachableError(f"The Kubernetes cluster at {host} cannot be reached ({_reason(error)})")
     return ClusterError(
         f"The Kubernetes cluster at {host} did not answer ({str(error) or type(error).__name__})",
         hint="Look at the list of jobs before you try again: the request may have arrived",
         transient=True,
     )
+
+
+def _reason(error: Exception) -> str:
+    """Return in a few words why there was no connection."""
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if isinstance(number, int) and number > 0 else str(error)
 
 
 def _answer(status: int, raw: bytes, *, name: str, namespace: str) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from nbargo_shared import labels
 from nbargo_shared.errors import FilesError, InputError, RecordError
 
 _CHECKPOINTS: Final = ".ipynb_checkpoints"
-_REMOVE_TRIES: Final = 20
-_REMOVE_PAUSE: Final = 0.05  # seconds: a pod that is being ended may write for a moment more
+_REMOVE_TRIES: Final = 100
+_REMOVE_PAUSE: Final = 0.05  # seconds; five in all: a pod that is being ended may write for a moment more
 
 
 class Staging:

@@ -104,12 +104,19 @@ async def test_a_server_that_accepts_and_says_nothing_is_given_up(
     await there.close()
 
 
-@pytest.mark.parametrize("host", ["http://127.0.0.1:1", "http://no-such-host.invalid:80", "nonsense"])
-async def test_an_address_where_nobody_listens_is_unreachable(bench: Bench, host: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("http://127.0.0.1:1", r"\(Connection refused\)"),
+        ("http://no-such-host.invalid:80", "no-such-host"),
+        ("nonsense", "nonsense"),
+    ],
+)
+async def test_an_address_where_nobody_listens_is_unreachable(bench: Bench, host: str, why: str) -> None:
     text = bench.server.kubeconfig.read_text()
     bench.server.kubeconfig.write_text(text.replace(bench.server.url, host))
     there = cluster(bench)
-    with pytest.raises(ClusterUnreachableError, match=host) as caught:
+    with pytest.raises(ClusterUnreachableError, match=why) as caught:
         await there.get("nb-a-b")
     assert "\n" not in str(caught.value)
     await there.close()
