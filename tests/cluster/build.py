@@ -50,6 +50,7 @@ class Program:
 PROGRAMS = (
     Program("etcd", "go.etcd.io/etcd/server/v3", "etcd"),
     Program("argo", f"{ARGO_MODULE}/cmd/workflow-controller", "workflow-controller"),
+    Program("argo", "./argocommands", "argocommands"),
     Program("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", "kube-apiserver"),
     Program("kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", "kube-controller-manager"),
 )
@@ -120,8 +121,9 @@ def cache_key(go: str) -> str:
     digest = hashlib.sha256()
     digest.update(run_go(go, "etcd", "env", "GOVERSION", "GOOS", "GOARCH").encode())
     digest.update(repr((BUILD_FLAGS, PROGRAMS, ARGO_MANIFESTS)).encode())
-    for path in sorted(TOOLS.glob("*/go.*")):
-        digest.update(path.read_bytes())
+    for pattern in ("*/go.*", "*/*/*.go"):
+        for path in sorted(TOOLS.glob(pattern)):
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -258,6 +258,9 @@ class ControlPlane:
             f"--namespace={self.namespace}",
             "--namespaced",
             "--executor-image=argoexec",
+            # Argo's defaults of 20 and 30 make a hundred workflows at once wait for each other.
+            "--qps=200",
+            "--burst=400",
         ]
         env = {"LEADER_ELECTION_DISABLE": "true", "DEFAULT_REQUEUE_TIME": REQUEUE}
         return Program("workflow-controller", command, self.directory, env)

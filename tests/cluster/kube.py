@@ -67,6 +67,31 @@ def context_namespace(kubeconfig: Path) -> str:
     return namespace
 
 
+def _configuration(kubeconfig: Path) -> Configuration:
+    settings = Configuration()
+    kubernetes_config.load_kube_config(  # type: ignore[no-untyped-call]
+        str(kubeconfig), client_configuration=settings
+    )
+    return settings
+
+
+def certificate_of(kubeconfig: Path) -> Path:
+    """Return the file of the certificates that sign the server's."""
+    return Path(str(_configuration(kubeconfig).ssl_ca_cert))
+
+
+def client_settings(kubeconfig: Path) -> dict[str, Any]:
+    """Return what a client of httpx has to be given for a kubeconfig: address, credentials, certificates."""
+    settings = _configuration(kubeconfig)
+    context = ssl.create_default_context(cafile=settings.ssl_ca_cert)
+    if settings.cert_file:
+        context.load_cert_chain(settings.cert_file, settings.key_file)
+    headers = {}
+    if token := settings.get_api_key_with_prefix("BearerToken"):
+        headers["Authorization"] = token
+    return {"base_url": settings.host, "headers": headers, "verify": context}
+
+
 class Kube:
     """A client for one user of one API server.
 
@@ -75,19 +100,10 @@ class Kube:
     """
 
     def __init__(self, kubeconfig: Path) -> None:
-        settings = Configuration()
-        kubernetes_config.load_kube_config(  # type: ignore[no-untyped-call]
-            str(kubeconfig), client_configuration=settings
-        )
-        context = ssl.create_default_context(cafile=settings.ssl_ca_cert)
-        if settings.cert_file:
-            context.load_cert_chain(settings.cert_file, settings.key_file)
-        headers = {}
-        if token := settings.get_api_key_with_prefix("BearerToken"):
-            headers["Authorization"] = token
-        self.server: str = settings.host
-        self.certificate = Path(str(settings.ssl_ca_cert))
-        self.http = httpx.Client(base_url=settings.host, headers=headers, verify=context, timeout=30, trust_env=False)
+        settings = client_settings(kubeconfig)
+        self.server: str = settings["base_url"]
+        self.certificate = certificate_of(kubeconfig)
+        self.http = httpx.Client(**settings, timeout=30, trust_env=False)
 
     def __enter__(self) -> Self:
         return self

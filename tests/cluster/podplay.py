@@ -8,7 +8,11 @@ outputs in a WorkflowTaskResult named by the node id.
 
 from __future__ import annotations
 
+import os
+import posixpath
 import re
+import shutil
+import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -24,6 +28,8 @@ TEMPLATE_VARIABLE = "ARGO_TEMPLATE"
 RESULT_VARIABLE = "ARGO_INCLUDE_SCRIPT_OUTPUT"
 # argoexec's own failure, as opposed to that of the program that it runs.
 EXIT_EXECUTOR_ERROR = 64
+# Where the main container's emissary leaves copies of the output files, and the wait container looks for them.
+COPIED_OUTPUTS = "/var/run/argo/outputs/parameters"
 SIGNAL_EXIT_BASE = 128
 DEFAULT_GRACE_SECONDS = 30
 # The kubelet's words for a pod that ran longer than its activeDeadlineSeconds.
@@ -49,7 +55,8 @@ class Ending:
         exit_code: The main container's.
         started: When the main container was started.
         finished: When it ended.
-        executor_error: Why the outputs could not be reported, or empty.
+        executor_error: Why the outputs could not be reported, or empty; the wait container's message.
+        start_error: Why the program could not be started, or empty; the main container's message.
         reason: The kubelet's reason for ending the pod itself, or empty.
         message: The kubelet's message, or empty.
     """
@@ -58,6 +65,7 @@ class Ending:
     started: str
     finished: str
     executor_error: str = ""
+    start_error: str = ""
     reason: str = ""
     message: str = ""
 
@@ -187,6 +195,28 @@ def command(pod: Pod, script: Path, variables: Mapping[str, str]) -> list[str]:
     return [str(script) if word == STAGED_SCRIPT else expand(word, variables) for word in own]
 
 
+def start_error(name: str, path: str) -> str:
+    """Return why argoexec does not start a program, or an empty text: what Go's exec.LookPath says.
+
+    Args:
+        name: The first word of the command.
+        path: The container's PATH.
+    """
+    if "/" not in name:
+        if shutil.which(name, path=path):
+            return ""
+        return f'failed to find name in PATH: exec: "{name}": executable file not found in $PATH'
+    try:
+        mode = os.stat(name).st_mode
+    except OSError as error:
+        reason = f"stat {name}: {(error.strerror or str(error)).lower()}"
+    else:
+        if mode & 0o111 and not stat.S_ISDIR(mode):
+            return ""
+        reason = "is a directory" if stat.S_ISDIR(mode) else "permission denied"
+    return f'failed to find name in PATH: exec: "{name}": {reason}'
+
+
 def exit_code(returncode: int) -> int:
     """Return a container's exit code for that of a process: 128 plus the signal that ended it."""
     return returncode if returncode >= 0 else SIGNAL_EXIT_BASE - returncode
@@ -220,7 +250,8 @@ def outputs(
         if value is None:
             value = source.get("default")
         if value is None:
-            error = f"open {source['path']}: no such file or directory"
+            copied = posixpath.normpath(f"{COPIED_OUTPUTS}/{source['path']}")
+            error = f"open {copied}: no such file or directory"
             parameters.append(parameter)
             continue
         parameters.append({**parameter, "value": str(value).removesuffix("\n")})
@@ -276,7 +307,7 @@ def ended_status(ending: Ending) -> dict[str, Any]:
     status: dict[str, Any] = {
         "phase": "Failed" if failed else "Succeeded",
         "containerStatuses": [
-            _container("main", _terminated(ending.exit_code, *times)),
+            _container("main", _terminated(ending.exit_code, *times, message=ending.start_error)),
             _container("wait", _terminated(wait_code, *times, message=ending.executor_error)),
         ],
     }

@@ -143,7 +143,7 @@ class Player:
             process = await self._start()
         except (UnplayableError, OSError, LookupError, aiohttp.ClientError) as error:
             code = podplay.EXIT_EXECUTOR_ERROR
-            ending = Ending(code, started, started, executor_error=str(error) or repr(error))
+            ending = Ending(code, started, started, start_error=str(error) or repr(error))
         else:
             await self._report_status(podplay.running_status(started))
             ending = await self._wait(process, started)
@@ -172,10 +172,13 @@ class Player:
         script.chmod(0o700)
         referred = {key: await self.api.data(key) for key in podplay.references(self.pod)}
         variables = podplay.environment(self.pod, base, referred)
-        log(f"{self.pod['metadata']['name']}: {podplay.command(self.pod, script, variables)}")
+        words = podplay.command(self.pod, script, variables)
+        log(f"{self.pod['metadata']['name']}: {words}")
+        if reason := podplay.start_error(words[0], variables["PATH"]):
+            raise UnplayableError(reason)
         with self._output("stdout").open("wb") as out, self._output("stderr").open("wb") as err:
             self.process = await asyncio.create_subprocess_exec(
-                *podplay.command(self.pod, script, variables),
+                *words,
                 cwd=podplay.main_container(self.pod).get("workingDir", home),
                 env=variables,
                 stdin=asyncio.subprocess.DEVNULL,
