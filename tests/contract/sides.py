@@ -1,0 +1,85 @@
+"""The two sides of the controller comparison: the real control plane, and the local Argo."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import httpx
+
+from cluster.kube import client_settings
+from contract.player import LOCAL_FORMULAS, Formulas, Side, play_all
+from nbargo_local.api.server import LocalServer, ServerSettings
+from nbargo_local.controller import Controller, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from cluster.build import Toolchain
+    from contract.observe import Object
+    from contract.player import Story
+    from contract.workflows import Case
+
+NAMESPACE: Final = "nbargo"
+TIMEOUT: Final = httpx.Timeout(30, read=None)
+# One of two processors is enough for that many: they sleep most of the time.
+AT_ONCE: Final = 32
+# Argo looks at a workflow that changed at most every second; see also DEFAULT_REQUEUE_TIME.
+SETTLE_FOR_REAL: Final = 1.5
+SETTLE_LOCALLY: Final = 0.3
+# The real controller takes some time too; with it, a Workflow without a status is seen.
+REACTION: Final = 0.1
+
+
+def _argo_commands(toolchain: Toolchain) -> Formulas:
+    """Return what Argo's own code writes for its commands."""
+
+    def formulate(command: str, workflow: Object) -> Object:
+        program = toolchain.program("argocommands")
+        done = subprocess.run([program, command], input=json.dumps(workflow), capture_output=True, text=True, check=True)
+        answer: Object = json.loads(done.stdout)
+        return answer
+
+    def retry(workflow: Object) -> tuple[Object, list[str]]:
+        answer = formulate("retry", workflow)
+        return answer["workflow"], answer["pods"]
+
+    return Formulas(retry, lambda workflow: dict(formulate("resubmit", workflow)["workflow"]))
+
+
+async def play_for_real(
+    cases: Sequence[Case], directory: Path, kubeconfig: Path, namespace: str, toolchain: Toolchain
+) -> dict[str, Story]:
+    """Play cases on a real control plane whose pods share this machine's files.
+
+    Args:
+        cases: What.
+        directory: Gets a folder for each case.
+        kubeconfig: Of a user who may do everything.
+        namespace: Where Argo's controller looks.
+        toolchain: Has Argo's own code for its commands.
+    """
+    async with httpx.AsyncClient(**client_settings(kubeconfig), timeout=TIMEOUT, trust_env=False) as client:
+        side = Side(client, namespace, _argo_commands(toolchain), settle=SETTLE_FOR_REAL)
+        return await play_all(side, cases, directory, at_once=AT_ONCE)
+
+
+async def play_locally(cases: Sequence[Case], directory: Path) -> dict[str, Story]:
+    """Play cases on the local Argo.
+
+    Args:
+        cases: What.
+        directory: Gets a folder for each case, and the local Argo's own files.
+    """
+    kubeconfig = directory / "kubeconfig"
+    settings = Settings(places=len(cases) + 1, reaction=REACTION)
+    async with (
+        LocalServer(kubeconfig, ServerSettings(namespace=NAMESPACE)) as server,
+        Controller(server.store, workdir=directory / "pods", settings=settings),
+        httpx.AsyncClient(**client_settings(kubeconfig), timeout=TIMEOUT, trust_env=False) as client,
+    ):
+        side = Side(client, NAMESPACE, replace(LOCAL_FORMULAS), settle=SETTLE_LOCALLY)
+        return await play_all(side, cases, directory / "cases", at_once=AT_ONCE)

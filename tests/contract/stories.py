@@ -1,0 +1,44 @@
+"""The recorded stories: one JSON file for each case."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+FOLDER: Final = Path(__file__).parent / "stories"
+
+
+def _path(name: str, *, local: bool) -> Path:
+    return FOLDER / f"{name}{'.local' if local else ''}.json"
+
+
+def names(*, local: bool) -> set[str]:
+    """Return the names of the cases that have a story."""
+    found = {path.name.removesuffix(".json") for path in FOLDER.glob("*.json")}
+    return {name.removesuffix(".local") for name in found if name.endswith(".local") == local}
+
+
+def read(name: str, *, local: bool) -> dict[str, Any]:
+    """Return a case's story.
+
+    Args:
+        name: The case's.
+        local: Whether it is the one of the local controller, where that differs.
+    """
+    story: dict[str, Any] = json.loads(_path(name, local=local).read_text())
+    return story
+
+
+def write(name: str, story: dict[str, Any], *, local: bool) -> None:
+    """Write a case's story."""
+    FOLDER.mkdir(exist_ok=True)
+    _path(name, local=local).write_text(json.dumps(story, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def comparable(story: dict[str, Any]) -> dict[str, Any]:
+    """Return a story without the fields that the local controller is known not to write."""
+    return {name: {key: value for key, value in part.items() if key != "left out"} for name, part in story.items()}
+
+
+def left_out(story: dict[str, Any]) -> set[str]:
+    """Return which of `observe.LEFT_OUT` a story saw."""
+    return {field for part in story.values() for field in part["left out"]}
