@@ -2,7 +2,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbargo_watcher.framing import MAX_LINE, LineBuffer, LineTooLongError
@@ -23,12 +23,14 @@ def test_a_chunk_may_end_at_any_byte(cut: int) -> None:
     assert read([STREAM[:cut], STREAM[cut:]])[0] == MESSAGES
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, len(STREAM))))
 def test_any_division_into_chunks_gives_the_same_lines(cuts: list[int]) -> None:
     bounds = [0, *sorted(cuts), len(STREAM)]
     assert read([STREAM[a:b] for a, b in pairwise(bounds)])[0] == MESSAGES
 
 
+@settings(deadline=None)
 @given(st.integers(1, len(STREAM) - 1))
 def test_what_a_cut_leaves_is_never_handed_out(length: int) -> None:
     messages, buffer = read([STREAM[:length]])

@@ -163,6 +163,22 @@ async def test_what_arrives_while_the_sink_is_busy_is_one_batch_with_the_last_of
         assert len(told) <= 4
 
 
+async def test_a_batch_is_in_the_order_of_the_last_events() -> None:
+    first, *rest = [event("MODIFIED", workflow(name, version=number)) for number, name in enumerate("xaba", start=50)]
+    async with bench() as it:
+        go = asyncio.Event()
+        it.server.watches = [[first, go, *rest, Hold()]]
+        it.start()
+        await it.settled(lambda: it.sink.checkpoints.get(SCOPE) == "50")
+        it.sink.gate.clear()
+        go.set()
+        await it.settled(lambda: it.telemetry.events == 4)
+        it.sink.gate.set()
+        await it.settled(lambda: it.sink.checkpoints.get(SCOPE) == "53")
+        told = [name for batch in it.sink.called("events") for name, _ in batch]
+        assert told[-2:] == ["b", "a"]
+
+
 async def test_events_are_kept_while_the_sink_fails() -> None:
     async with bench() as it:
         it.server.watches = [[*ENDS, Hold()]]

@@ -133,6 +133,15 @@ async def test_a_line_that_was_cut_is_read_again_whole() -> None:
         assert [asked.query["resourceVersion"] for asked in it.server.watched] == ["40", "40"]
 
 
+@pytest.mark.parametrize("script", [STREAM_ENDS_MID_LINE, STREAM_CUT_MID_LINE])
+async def test_an_end_in_the_middle_of_a_line_is_a_failure(script: Script) -> None:
+    async with bench() as it:
+        it.server.lists, it.server.watches = [RUNNING], [script, [Hold()]]
+        it.start()
+        await it.clock.until(lambda: len(it.server.watched) == 2, within=10)
+        assert it.telemetry.retries == {"cut": 1}
+
+
 async def test_a_continue_token_that_expired_begins_the_list_again_and_then_takes_it_whole() -> None:
     first = listing(workflow("a", version=11), version=40, next_page="p2")
     expired = Refusal(status=410, body=EXPIRED)
