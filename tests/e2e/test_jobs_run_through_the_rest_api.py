@@ -2,20 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from support import notebooks as make
 from support.rest import Rest
-from support.stack import read_notebook
+from support.samples import NAMES, VALUES
 
 pytestmark = pytest.mark.e2e
-
-
-def outputs_of(path: Path) -> str:
-    cells = read_notebook(path)["cells"]
-    return "".join("".join(output.get("text", "")) for cell in cells for output in cell.get("outputs", []))
 
 
 def test_a_job_that_succeeds(rest: Rest, notebooks: Path) -> None:
@@ -27,9 +21,9 @@ def test_a_job_that_succeeds(rest: Rest, notebooks: Path) -> None:
     assert job["status_message"] is None
     assert job["create_time"] <= job["start_time"] <= job["end_time"]
     files = rest.download(job_id)
-    assert outputs_of(notebooks / files["ipynb"]) == "42\n"
+    assert make.outputs_of(notebooks / files["ipynb"]) == "42\n"
     assert "42" in (notebooks / files["html"]).read_text(encoding="utf-8")
-    assert read_notebook(notebooks / files["input"]) == read_notebook(notebooks / "ok.ipynb")
+    assert make.read(notebooks / files["input"]) == make.read(notebooks / "ok.ipynb")
     assert rest.job(job_id)["downloaded"]
 
 
@@ -40,18 +34,8 @@ def test_a_job_that_fails_says_where_and_why_and_keeps_its_outputs(rest: Rest, n
     assert job["status_message"] == "ZeroDivisionError: division by zero (cell 3)"
     assert job["start_time"] <= job["end_time"]
     files = rest.download(job_id)
-    assert outputs_of(notebooks / files["ipynb"]) == "so far\n"
+    assert make.outputs_of(notebooks / files["ipynb"]) == "so far\n"
     assert "ZeroDivisionError" in (notebooks / files["html"]).read_text(encoding="utf-8")
-
-
-NAMES = [
-    "with space.ipynb",
-    "it's.ipynb",
-    "brackets (2) [x] {y}.ipynb",
-    "ünïcode 日本語 🚀.ipynb",
-    'quo"te$HOME;`id`&.ipynb',
-    "folder/below/nested file.ipynb",
-]
 
 
 def test_notebooks_of_any_name_run(rest: Rest, notebooks: Path) -> None:
@@ -61,30 +45,7 @@ def test_notebooks_of_any_name_run(rest: Rest, notebooks: Path) -> None:
         jobs[rest.create(name, output_formats=["ipynb"])] = name
     for job_id, name in jobs.items():
         assert rest.wait_for(job_id, "COMPLETED", seconds=120)["input_filename"] == Path(name).name
-        assert outputs_of(notebooks / rest.download(job_id)["ipynb"]) == f"{name}\n"
-
-
-VALUES: dict[str, tuple[str, Any]] = {
-    # what the user types, and what the notebook gets
-    "integer": ("5", 5),
-    "negative": ("-17", -17),
-    "number": ("0.5", 0.5),
-    "true": ("true", True),
-    "python_true": ("True", True),
-    "nothing": ("null", None),
-    "listed": ('[1, "two", [3.5, null]]', [1, "two", [3.5, None]]),
-    "mapped": ('{"a": {"b": [true]}}', {"a": {"b": [True]}}),
-    "quoted_number": ('"5"', "5"),
-    "plain": ("hello", "hello"),
-    "zeros": ("007", "007"),
-    "braces": ("{{x}}", "{{x}}"),
-    "argo_braces": ("{{workflow.name}} {{= 1 + 1 }}", "{{workflow.name}} {{= 1 + 1 }}"),
-    "quotes": ("it's \"so\" '''and''' \\ `so`", "it's \"so\" '''and''' \\ `so`"),
-    "lines": ("one\ntwo\r\n\tthree", "one\ntwo\r\n\tthree"),
-    "unicode": ("grüße 日本 🚀 \u2028", "grüße 日本 🚀 \u2028"),
-    "empty": ("", ""),
-    "shell": ("$(id) `id` ; rm -rf $HOME", "$(id) `id` ; rm -rf $HOME"),
-}
+        assert make.outputs_of(notebooks / rest.download(job_id)["ipynb"]) == f"{name}\n"
 
 
 def test_parameters_of_every_type_arrive_unchanged(rest: Rest, notebooks: Path) -> None:
@@ -96,8 +57,8 @@ def test_parameters_of_every_type_arrive_unchanged(rest: Rest, notebooks: Path) 
     job = rest.wait_for(job_id, "COMPLETED")
     assert job["parameters"] == typed
     path = notebooks / rest.download(job_id)["ipynb"]
-    assert json.loads(outputs_of(path)) == [value for _, value in VALUES.values()]
-    tags = [cell["metadata"].get("tags") for cell in read_notebook(path)["cells"]]
+    assert json.loads(make.outputs_of(path)) == [value for _, value in VALUES.values()]
+    tags = [cell["metadata"].get("tags") for cell in make.read(path)["cells"]]
     assert tags[:2] == [["parameters"], ["injected-parameters"]]
 
 
@@ -105,7 +66,7 @@ def test_numbers_and_booleans_in_the_request_are_parameters_too(rest: Rest, note
     make.write(notebooks / "raw.ipynb", "print(repr(a), repr(b), repr(c))", parameters="a = b = c = 0")
     job_id = rest.create("raw.ipynb", parameters={"a": 7, "b": 0.25, "c": True}, output_formats=["ipynb"])
     rest.wait_for(job_id, "COMPLETED")
-    assert outputs_of(notebooks / rest.download(job_id)["ipynb"]) == "7 0.25 True\n"
+    assert make.outputs_of(notebooks / rest.download(job_id)["ipynb"]) == "7 0.25 True\n"
 
 
 def test_the_input_folder_comes_along_and_side_effect_files_come_back(rest: Rest, notebooks: Path) -> None:

@@ -1,5 +1,6 @@
 """Notebooks made for a test."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,18 @@ def write(path: Path, *sources: str, parameters: str | None = None, metadata: di
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(new_notebook(cells=cells, metadata=KERNEL if metadata is None else metadata), path)
     return path
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return a notebook as it is in its file."""
+    notebook: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return notebook
+
+
+def outputs_of(path: Path) -> str:
+    """Return what the cells of a notebook printed, as one text."""
+    outputs = (output for cell in read(path)["cells"] for output in cell.get("outputs", []))
+    return "".join("".join(output.get("text", "")) for output in outputs)
 
 
 PID_AND_WAIT = """

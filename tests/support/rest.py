@@ -87,6 +87,11 @@ class Rest:
     def wait_for_end(self, job_id: str, *, seconds: float = 60.0) -> dict[str, Any]:
         return self.wait_for(job_id, *ENDED, seconds=seconds)
 
+    def wait_for_another(self, job_id: str, status: str) -> dict[str, Any]:
+        """Wait until the job no longer has this status."""
+        eventually(lambda: self.job(job_id)["status"] != status, what=f"job {job_id} is {status} no longer")
+        return self.job(job_id)
+
     def download(self, job_id: str, **query: Any) -> Mapping[str, str]:
         """Download the job's files; returns their paths below the lab's root folder by format."""
         self.ok("GET", f"jobs/{job_id}/download_files", params=query)

@@ -1,11 +1,15 @@
-"""The whole loop as separate processes: local Argo, watcher, JupyterLab. Each can be killed and started again."""
+"""The whole loop as separate processes: local Argo, watcher, JupyterLab. Each can be killed and started again.
 
-import json
+In place of the local Argo there may be a cluster that runs already.
+"""
+
 import os
 import sqlite3
+import ssl
 import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,8 @@ import httpx
 import yaml
 
 from nbargo_local.demo.place import NAMESPACE, Place, free_port
+from nbargo_shared import labels
+from nbargo_shared.identity import user_label
 from nbargo_shared.tables import HEARTBEAT_TABLE
 from support.programs import Program
 from support.rest import Rest
@@ -23,13 +29,50 @@ TOKEN = "e2e"
 _START_SECONDS = 60.0
 
 
-class Stack:
-    """The programs of one user, in one folder."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How a stack reaches its cluster.
 
-    def __init__(self, root: Path, *, variables: Mapping[str, str] | None = None) -> None:
+    Attributes:
+        namespace: Where the Workflows are.
+        lab: The lab's kubeconfig.
+        watcher: The watcher's.
+        test: The test's own.
+    """
+
+    namespace: str
+    lab: Path
+    watcher: Path
+    test: Path
+
+
+class Stack:
+    """The programs of one user, in one folder.
+
+    Args:
+        root: The folder.
+        variables: More of the programs' environment.
+        access: A cluster; None for the local Argo, which is then one of the programs.
+        user: Whose jobs these are. Two stacks of one user in one namespace would list each other's jobs.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        variables: Mapping[str, str] | None = None,
+        access: Access | None = None,
+        user: str = USER,
+    ) -> None:
         self.place = Place(root)
         self.place.make()
-        self.environment = {**self.place.environment(os.environ, user=USER), **(variables or {})}
+        own = self.place.kubeconfig
+        self.access = access or Access(namespace=NAMESPACE, lab=own, watcher=own, test=own)
+        self.environment = {
+            **self.place.environment(os.environ, user=user),
+            "NBARGO_NAMESPACE": self.access.namespace,
+            **(variables or {}),
+        }
         self._programs: dict[str, Program] = {}
         self._rest: Rest | None = None
 
@@ -43,17 +86,17 @@ class Stack:
 
     def start_argo(self) -> Program:
         self.place.kubeconfig.unlink(missing_ok=True)
-        program = self._start("argo", self.place.argo_command())
+        program = self._start("argo", self.place.argo_command(), self.environment)
         eventually(lambda: _alive(program) and self.place.kubeconfig.exists(), what="the local Argo is ready")
         return program
 
     def start_watcher(self, *options: str) -> Program:
-        return self._start("watcher", self.place.watcher_command(*options))
+        return self._start("watcher", self.place.watcher_command(*options), self._environment_of("watcher"))
 
     def start_lab(self, *options: str) -> Rest:
         port = free_port()
         command = self.place.lab_command(port=port, token=TOKEN, options=options)
-        program = self._start("lab", command)
+        program = self._start("lab", command, self._environment_of("lab"))
         rest = Rest(f"http://127.0.0.1:{port}/", TOKEN)
         self._rest = rest
         eventually(lambda: _alive(program) and rest.is_ready(), what="the lab is ready", seconds=_START_SECONDS)
@@ -63,13 +106,16 @@ class Stack:
         return self._programs[name]
 
     def stop(self, name: str) -> int:
+        return self._taken(name).stop()
+
+    def kill(self, name: str) -> None:
+        self._taken(name).kill()
+
+    def _taken(self, name: str) -> Program:
         if name == "lab" and self._rest is not None:
             self._rest.close()
             self._rest = None
-        return self._programs.pop(name).stop()
-
-    def kill(self, name: str) -> None:
-        self._programs.pop(name).kill()
+        return self._programs.pop(name)
 
     def close(self) -> None:
         for name in [name for name in ("lab", "watcher", "argo") if name in self._programs]:
@@ -79,15 +125,19 @@ class Stack:
         """Run `watcher --once`."""
         return subprocess.run(
             self.place.watcher_command("--once", *options),
-            env=self.environment,
+            env=self._environment_of("watcher"),
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
 
-    def _start(self, name: str, command: list[str]) -> Program:
-        program = Program(command, environment=self.environment, log=self.place.logs / f"{name}.log")
+    def _environment_of(self, name: str) -> dict[str, str]:
+        kubeconfig = {"lab": self.access.lab, "watcher": self.access.watcher}[name]
+        return {**self.environment, "NBARGO_KUBECONFIG": str(kubeconfig)}
+
+    def _start(self, name: str, command: list[str], environment: Mapping[str, str]) -> Program:
+        program = Program(command, environment=environment, log=self.place.logs / f"{name}.log")
         self._programs[name] = program
         return program
 
@@ -111,27 +161,29 @@ class Stack:
             return []
 
     def workflows(self) -> dict[str, dict[str, Any]]:
-        """The Workflows that the local Argo holds, by job id."""
-        items = self._kubernetes("GET", "workflows").json()["items"]
-        return {item["metadata"]["labels"]["nbargo/job-id"]: item for item in items}
+        """The user's Workflows in the cluster, by the id of the job that they were made for."""
+        mine = f"workflows?labelSelector={labels.selector(user_label(self.environment))}"
+        items = self._kubernetes("GET", mine).json()["items"]
+        return {item["metadata"]["name"].removeprefix(labels.NAME_PREFIX): item for item in items}
 
     def delete_workflow(self, job_id: str) -> None:
         """Delete a Workflow behind everybody's back, as kubectl does."""
         assert self._kubernetes("DELETE", f"workflows/nb-{job_id}").is_success
 
     def _kubernetes(self, method: str, path: str) -> httpx.Response:
-        config = yaml.safe_load(self.place.kubeconfig.read_text(encoding="utf-8"))
-        server, token = config["clusters"][0]["cluster"]["server"], config["users"][0]["user"]["token"]
-        url = f"{server}/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/{path}"
-        return httpx.request(method, url, headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+        config = yaml.safe_load(self.access.test.read_text(encoding="utf-8"))
+        cluster, token = config["clusters"][0]["cluster"], config["users"][0]["user"]["token"]
+        authority = cluster.get("certificate-authority")
+        return httpx.request(
+            method,
+            f"{cluster['server']}/apis/argoproj.io/v1alpha1/namespaces/{self.access.namespace}/{path}",
+            headers={"Authorization": f"Bearer {token}"},
+            verify=ssl.create_default_context(cafile=authority) if authority else True,
+            trust_env=False,
+        )
 
 
 MakeStack = Callable[..., Stack]
-
-
-def read_notebook(path: Path) -> dict[str, Any]:
-    notebook: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return notebook
 
 
 def _alive(program: Program) -> bool:
