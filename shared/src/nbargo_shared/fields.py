@@ -16,9 +16,12 @@ NAME_LENGTH: Final = 255  # a file name's limit on Linux, in bytes
 TEXT_LENGTH: Final = 4096
 MAX_ITEMS: Final = 1000
 MAX_TIME: Final = 253_402_300_799_000  # the year 9999, in milliseconds
+_SEPARATOR: Final = re.compile(r"[/\\\0]")
+_BACKSLASH: Final = re.compile(r"[\\\0]")
 _ID: Final = re.compile(r"[0-9A-Za-z_]+(-[0-9A-Za-z_]+)+")  # jupyter-scheduler's job id in a URL
 
 Scalar = str | int | float | bool
+_SCALARS: Final = (str, int, float, bool)
 
 
 def reject(field: str, why: str) -> NoReturn:
@@ -46,9 +49,10 @@ def parse_object(text: str | bytes, *, limit: int, what: str) -> dict[str, Any]:
     if len(raw) > limit:
         raise RecordError(f"The {what} has {len(raw)} bytes, more than {limit}")
     try:
-        value = json.loads(raw)
-        # A lone surrogate (written as \\ud800) is text that neither SQLite nor a file can hold.
-        json.dumps(value, ensure_ascii=False).encode()
+        value = json.loads(raw.decode())
+        # A lone surrogate is text that neither SQLite nor a file can hold. Only an escape (\\ud800) can bring one here.
+        if b"\\u" in raw:
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise RecordError(f"The {what} is not JSON") from error
     if not isinstance(value, dict):
@@ -80,7 +84,7 @@ def identifier(source: Mapping[str, Any], field: str) -> str:
 def check_file_name(value: str, field: str) -> str:
     """Return a file name that stays in its directory: no separator, no `..`, at most 255 bytes."""
     size = len(value.encode("utf-8", "surrogatepass"))
-    if not 0 < size <= NAME_LENGTH or value in {".", ".."} or re.search(r"[/\\\0]", value):
+    if not 0 < size <= NAME_LENGTH or value in {".", ".."} or _SEPARATOR.search(value):
         reject(field, "is not a plain file name")
     return value
 
@@ -90,7 +94,7 @@ def check_relative_path(value: str, field: str) -> str:
     parts = value.split("/")
     if len(value) > TEXT_LENGTH or any(part in {"", ".", ".."} for part in parts):
         reject(field, "is not a path below the job's directory")
-    if re.search(r"[\\\0]", value):
+    if _BACKSLASH.search(value):
         reject(field, "is not a path below the job's directory")
     return value
 
@@ -149,6 +153,6 @@ def text_mapping(source: Mapping[str, Any], field: str) -> dict[str, str]:
 def scalar_mapping(source: Mapping[str, Any], field: str) -> dict[str, Scalar]:
     """Return an object whose values are strings, numbers or booleans."""
     value = mapping(source, field)
-    if not all(isinstance(item, str | int | float | bool) for item in value.values()):
+    if not all(isinstance(item, _SCALARS) for item in value.values()):
         reject(field, "holds something that is neither a text, a number nor a boolean")
     return value
