@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from nbargo_watcher.decode import Bookmark, Decoder, GarbledError, Poison, StatusObject
+from nbargo_watcher.decode import Bookmark, Decoder, GarbledError, Poison, Seen, StatusObject
 from nbargo_watcher.model import Event, Observed
 from unit.watcher_reflector.scripted import EXPIRED, bookmark, event, listing, workflow
 
@@ -55,7 +55,8 @@ SOUND: dict[str, Any] = {
 
 
 def line(kind: str, item: Any) -> Any:
-    return DECODER.line(event(kind, item))
+    said = DECODER.line(event(kind, item))
+    return DECODER.event(said) if isinstance(said, Seen) else said
 
 
 def test_everything_that_a_row_needs_is_read() -> None:

@@ -15,7 +15,7 @@ STREAM = b"".join(json.dumps({"m": text}, ensure_ascii=False).encode() + b"\n" f
 def read(chunks: list[bytes]) -> tuple[list[str], LineBuffer]:
     buffer = LineBuffer()
     lines = [line for chunk in chunks for line in buffer.feed(chunk)]
-    return [json.loads(line)["m"] for line in lines], buffer
+    return [json.loads(bytes(line))["m"] for line in lines], buffer
 
 
 @pytest.mark.parametrize("cut", range(len(STREAM) + 1))

@@ -119,16 +119,36 @@ class StatusObject(Struct, rename="camel"):
     details: Details | None = None
 
 
-class _Added(Struct, gc=False, tag_field="type", tag="ADDED"):
+class Seen(Struct, gc=False, tag_field="type"):
+    """An event whose object is read, but not projected yet: of several that wait, only the last one has to be.
+
+    Attributes:
+        object: What was read. It holds no more than the projection will.
+    """
+
     object: _Workflow
 
+    @property
+    def uid(self) -> str:
+        """The object's uid."""
+        return self.object.metadata.uid
 
-class _Modified(Struct, gc=False, tag_field="type", tag="MODIFIED"):
-    object: _Workflow
+    @property
+    def resource_version(self) -> str:
+        """The object's resourceVersion."""
+        return self.object.metadata.resource_version
 
 
-class _Deleted(Struct, gc=False, tag_field="type", tag="DELETED"):
-    object: _Workflow
+class _Added(Seen, gc=False, tag="ADDED"):
+    pass
+
+
+class _Modified(Seen, gc=False, tag="MODIFIED"):
+    pass
+
+
+class _Deleted(Seen, gc=False, tag="DELETED"):
+    pass
 
 
 class _BookmarkMetadata(Struct, gc=False, rename="camel"):
@@ -207,7 +227,7 @@ class GarbledError(ValueError):
     """The answer is not what an API server says: not JSON, or not an object of the expected form."""
 
 
-Line = Event | Bookmark | StatusObject | Poison
+Line = Seen | Bookmark | StatusObject | Poison
 
 
 class Decoder:
@@ -247,7 +267,7 @@ class Decoder:
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             return _poison(body, error)
 
-    def line(self, line: bytes) -> Line:
+    def line(self, line: bytes | memoryview) -> Line:
         """Return what one line of a watch says.
 
         Args:
@@ -260,14 +280,16 @@ class Decoder:
             decoded = self._line.decode(line)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             return _poisonous_line(line, error)
+        if isinstance(decoded, Seen):
+            why = self._complaint(decoded.object)
+            return _rejected(decoded.object, why) if why else _trimmed(decoded)
         if isinstance(decoded, _Error):
             return decoded.object
-        if isinstance(decoded, _Bookmark):
-            return Bookmark(resource_version=decoded.object.metadata.resource_version)
-        observed = self._observed(decoded.object)
-        if isinstance(observed, Poison):
-            return observed
-        return Event(observed=observed, deleted=isinstance(decoded, _Deleted))
+        return Bookmark(resource_version=decoded.object.metadata.resource_version)
+
+    def event(self, seen: Seen) -> Event:
+        """Return the event that a line of a watch brought."""
+        return Event(observed=_project(seen.object, namespace=self._namespace), deleted=isinstance(seen, _Deleted))
 
     def _page_one_by_one(self, body: bytes) -> Page:
         try:
@@ -278,17 +300,14 @@ class Decoder:
 
     def _observed(self, workflow: _Workflow) -> Observed | Poison:
         why = self._complaint(workflow)
-        if why:
-            meta = workflow.metadata
-            return Poison(why=why, name=meta.name, uid=meta.uid, resource_version=meta.resource_version)
-        return _project(workflow, namespace=self._namespace)
+        return _rejected(workflow, why) if why else _project(workflow, namespace=self._namespace)
 
     def _complaint(self, workflow: _Workflow) -> str:
         meta = workflow.metadata
         if not (meta.name and meta.uid and meta.resource_version):
             return "metadata has an empty name, uid or resourceVersion"
         # Items of a typed list may leave out their kind.
-        if workflow.kind not in {self._kind, None, ""}:
+        if workflow.kind != self._kind and workflow.kind:
             return f"the kind is {workflow.kind!r:.80}, not {self._kind}"
         if workflow.status and (workflow.status.phase or "") not in PHASES:
             return f"the phase {workflow.status.phase!r:.80} is unknown"
@@ -332,6 +351,22 @@ def _project(workflow: _Workflow, *, namespace: str) -> Observed:
 
 
 def _outcome(outputs: _Outputs) -> str | None:
+def _trimmed(seen: Seen) -> Seen:
+    """Let go of what the projection leaves out and what may be large: an event may wait for the database for long."""
+    if status := seen.object.status:
+        status.message = status.message and status.message[:MESSAGE_LENGTH]
+        if status.outputs:
+            outcome = _outcome(status.outputs)
+            kept = [] if outcome is None else [_Parameter(name=labels.OUTCOME_PARAMETER, value=outcome)]
+            status.outputs = _Outputs(parameters=kept)
+    return seen
+
+
+def _rejected(workflow: _Workflow, why: str) -> Poison:
+    meta = workflow.metadata
+    return Poison(why=why, name=meta.name, uid=meta.uid, resource_version=meta.resource_version)
+
+
     for parameter in outputs.parameters or ():
         if parameter.name == labels.OUTCOME_PARAMETER and isinstance(parameter.value, str):
             return parameter.value
@@ -352,7 +387,7 @@ def _page_of(metadata: _ListMetadata, results: Sequence[Observed | Poison]) -> P
     )
 
 
-def _poisonous_line(line: bytes, cause: Exception) -> Poison:
+def _poisonous_line(line: bytes | memoryview, cause: Exception) -> Poison:
     try:
         loose = msgspec.json.decode(line, type=_AnyLine)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:

@@ -15,6 +15,7 @@ import anyio
 
 from nbargo_shared.errors import ClusterError, DatabaseError, NbargoError, SchemaError
 from nbargo_watcher.dberrors import MissingError, ReplacedError
+from nbargo_watcher.decode import Seen
 from nbargo_watcher.model import Event, Observed, Sink
 from nbargo_watcher.telemetry import Telemetry
 
@@ -45,17 +46,19 @@ class Delivery:
     Args:
         sink: Who takes them.
         scope: The stream's name.
+        project: Makes an event of what was seen; done when the sink is ready for it.
         telemetry: Where commits are counted, and where it is said that the sink fails.
         quarantine: Told of objects that the sink cannot take: their uid and why.
         rng: Draws the jitter of repetitions.
         finite: Whether to give up after TRIES failures.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its collaborators, all by name
         self,
         *,
         sink: Sink,
         scope: str,
+        project: Callable[[Seen], Event],
         telemetry: Telemetry,
         quarantine: Callable[[str, str], None],
         rng: random.Random,
@@ -63,11 +66,12 @@ class Delivery:
     ) -> None:
         self._sink = sink
         self._scope = scope
+        self._project = project
         self._telemetry = telemetry
         self._quarantine = quarantine
         self._rng = rng
         self._finite = finite
-        self._waiting: dict[str, Event] = {}
+        self._waiting: dict[str, Seen] = {}
         self._resource_version = ""
         self._committed = ""
         self._since = 0.0
@@ -76,14 +80,15 @@ class Delivery:
         self._arrived = anyio.Event()
         self._taken = anyio.Event()
 
-    def add(self, event: Event) -> None:
+    def add(self, seen: Seen) -> None:
         """Take an event; it replaces an earlier one of the same object."""
         if not self._waiting:
             self._since = time.monotonic()
-        observed = event.observed
-        self._waiting.pop(observed.uid, None)  # so that the order is that of the last events
-        self._waiting[observed.uid] = event
-        self.advance(observed.resource_version)
+            self._arrived.set()
+        uid = seen.uid
+        self._waiting.pop(uid, None)  # so that the order is that of the last events
+        self._waiting[uid] = seen
+        self._resource_version = seen.resource_version
 
     def advance(self, resource_version: str) -> None:
         """Note up to where the stream has been read."""
@@ -140,7 +145,9 @@ class Delivery:
             await self._arrived.wait()
             self._arrived = anyio.Event()
             batch = _Batch(
-                events=list(self._waiting.values()), resource_version=self._resource_version, since=self._since
+                events=list(map(self._project, self._waiting.values())),
+                resource_version=self._resource_version,
+                since=self._since,
             )
             self._waiting.clear()
             if batch.events or batch.resource_version != self._committed:

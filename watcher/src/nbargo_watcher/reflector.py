@@ -13,10 +13,10 @@ import anyio
 
 from nbargo_watcher import faults
 from nbargo_watcher.decide import Action, Decision, Happened, History, decide
-from nbargo_watcher.decode import Bookmark, Page, Poison
+from nbargo_watcher.decode import Bookmark, Page, Poison, Seen
 from nbargo_watcher.delivery import Delivery
 from nbargo_watcher.faults import Fault, FaultError, What
-from nbargo_watcher.model import Event, Sink
+from nbargo_watcher.model import Sink
 from nbargo_watcher.source import Source, Timing, Watch
 from nbargo_watcher.telemetry import Telemetry
 
@@ -82,6 +82,7 @@ class Reflector:
         self._delivery = Delivery(
             sink=sink,
             scope=self.scope,
+            project=source.event,
             telemetry=telemetry,
             quarantine=lambda uid, why: self._set_aside(Poison(uid=uid, why=why)),
             rng=rng,
@@ -184,7 +185,7 @@ class Reflector:
     async def _follow(self, watch: Watch) -> What:
         while True:
             idle, due = self._timing.idle, self._due - anyio.current_time()
-            lines: list[bytes] | None = None
+            lines: Sequence[bytes | memoryview] | None = None
             with anyio.move_on_after(min(idle, due)) as deadline:
                 lines = await watch.lines()
             if deadline.cancelled_caught:
@@ -195,11 +196,11 @@ class Reflector:
             self._take(lines)
             await self._delivery.room()
 
-    def _take(self, lines: Sequence[bytes]) -> None:
+    def _take(self, lines: Sequence[bytes | memoryview]) -> None:
         for line in lines:
             said = self._source.decode(line)
-            if isinstance(said, Event):
-                self._resource_version = said.observed.resource_version
+            if isinstance(said, Seen):
+                self._resource_version = said.resource_version
                 self._delivery.add(said)
                 self._telemetry.events += 1
             elif isinstance(said, Bookmark):

@@ -5,7 +5,7 @@ a `FaultError`. Nothing here tries again: that is decided in `decide`.
 """
 
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,10 +17,10 @@ from nbargo_shared import labels
 from nbargo_watcher import faults
 from nbargo_watcher.budget import Budget
 from nbargo_watcher.connection import Connection
-from nbargo_watcher.decode import Decoder, GarbledError, Line, Page, Poison
+from nbargo_watcher.decode import Decoder, GarbledError, Line, Page, Poison, Seen
 from nbargo_watcher.faults import Fault, FaultError, What
 from nbargo_watcher.framing import LineBuffer, LineTooLongError
-from nbargo_watcher.model import Observed
+from nbargo_watcher.model import Event, Observed
 from nbargo_watcher.resources import Resource
 from nbargo_watcher.telemetry import Telemetry
 
@@ -171,7 +171,7 @@ class Source:
         finally:
             response.close()
 
-    def decode(self, line: bytes) -> Line:
+    def decode(self, line: bytes | memoryview) -> Line:
         """Return what a line of a watch says.
 
         Raises:
@@ -181,6 +181,10 @@ class Source:
             return self._decoder.line(line)
         except GarbledError as error:
             raise FaultError(Fault(what=What.GARBLED, message=str(error))) from error
+
+    def event(self, seen: Seen) -> Event:
+        """Return the event that a line of a watch brought."""
+        return self._decoder.event(seen)
 
     @property
     def url(self) -> str:
@@ -250,7 +254,7 @@ class Watch:
         self._telemetry = telemetry
         self._buffer = LineBuffer()
 
-    async def lines(self) -> list[bytes] | None:
+    async def lines(self) -> Sequence[bytes | memoryview] | None:
         """Return the next complete lines, at least one, or None when the server has closed the watch in order.
 
         Raises:
