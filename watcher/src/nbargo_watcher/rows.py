@@ -91,12 +91,12 @@ def columns(row: Row, record: JobRecord) -> dict[str, Any]:
     """
     return {
         "runtime_environment_name": record.runtime_environment_name,
-        "runtime_environment_parameters": json.dumps(dict(record.runtime_environment_parameters)),
+        "runtime_environment_parameters": _json(dict(record.runtime_environment_parameters)),
         "compute_type": record.compute_type,
         "input_filename": record.input_filename,
-        "output_formats": json.dumps(record.output_formats),
-        "tags": json.dumps(record.tags),
-        "parameters": json.dumps(dict(record.parameters)),
+        "output_formats": _json(list(record.output_formats)),
+        "tags": _json(list(record.tags)),
+        "parameters": _json(dict(record.parameters)),
         "email_notifications": None,
         "timeout_seconds": 600,
         "retry_on_timeout": 0,
@@ -111,3 +111,11 @@ def columns(row: Row, record: JobRecord) -> dict[str, Any]:
         "idempotency_token": record.idempotency_token,
         **row._asdict(),
     }
+
+
+def _json(value: list[str] | dict[str, Any]) -> str:
+    return json.dumps(value) if value else _EMPTY[type(value)]
+
+
+_EMPTY: Final = {list: "[]", dict: "{}"}
+"""Most of these are empty, and an encoder takes longer to set up than to run."""
