@@ -350,7 +350,6 @@ def _project(workflow: _Workflow, *, namespace: str) -> Observed:
     )
 
 
-def _outcome(outputs: _Outputs) -> str | None:
 def _trimmed(seen: Seen) -> Seen:
     """Let go of what the projection leaves out and what may be large: an event may wait for the database for long."""
     if status := seen.object.status:
@@ -367,6 +366,7 @@ def _rejected(workflow: _Workflow, why: str) -> Poison:
     return Poison(why=why, name=meta.name, uid=meta.uid, resource_version=meta.resource_version)
 
 
+def _outcome(outputs: _Outputs) -> str | None:
     for parameter in outputs.parameters or ():
         if parameter.name == labels.OUTCOME_PARAMETER and isinstance(parameter.value, str):
             return parameter.value
