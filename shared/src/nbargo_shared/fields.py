@@ -16,12 +16,14 @@ NAME_LENGTH: Final = 255  # a file name's limit on Linux, in bytes
 TEXT_LENGTH: Final = 4096
 MAX_ITEMS: Final = 1000
 MAX_TIME: Final = 253_402_300_799_000  # the year 9999, in milliseconds
+_DOTS: Final = frozenset({"", ".", ".."})
 _SEPARATOR: Final = re.compile(r"[/\\\0]")
 _BACKSLASH: Final = re.compile(r"[\\\0]")
 _ID: Final = re.compile(r"[0-9A-Za-z_]+(-[0-9A-Za-z_]+)+")  # jupyter-scheduler's job id in a URL
 
 Scalar = str | int | float | bool
-_SCALARS: Final = (str, int, float, bool)
+_TEXT: Final = frozenset({str})
+_SCALARS: Final = frozenset({str, int, float, bool})  # JSON's values are of these very types
 
 
 def reject(field: str, why: str) -> NoReturn:
@@ -92,7 +94,7 @@ def check_file_name(value: str, field: str) -> str:
 def check_relative_path(value: str, field: str) -> str:
     """Return a path below the job's directory: relative, without `..` and without backslashes."""
     parts = value.split("/")
-    if len(value) > TEXT_LENGTH or any(part in {"", ".", ".."} for part in parts):
+    if len(value) > TEXT_LENGTH or not _DOTS.isdisjoint(parts):
         reject(field, "is not a path below the job's directory")
     if _BACKSLASH.search(value):
         reject(field, "is not a path below the job's directory")
@@ -127,7 +129,7 @@ def texts(source: Mapping[str, Any], field: str) -> tuple[str, ...]:
         return ()
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) > MAX_ITEMS:
         reject(field, f"is not a list of at most {MAX_ITEMS} texts")
-    if not all(isinstance(item, str) and len(item) <= TEXT_LENGTH for item in value):
+    if not _TEXT.issuperset(map(type, value)) or max(map(len, value), default=0) > TEXT_LENGTH:
         reject(field, "holds something that is not a text")
     return tuple(value)
 
@@ -145,7 +147,7 @@ def mapping(source: Mapping[str, Any], field: str) -> dict[str, Any]:
 def text_mapping(source: Mapping[str, Any], field: str) -> dict[str, str]:
     """Return an object whose values are strings."""
     value = mapping(source, field)
-    if not all(isinstance(item, str) for item in value.values()):
+    if not _TEXT.issuperset(map(type, value.values())):
         reject(field, "holds something that is not a text")
     return value
 
@@ -153,6 +155,6 @@ def text_mapping(source: Mapping[str, Any], field: str) -> dict[str, str]:
 def scalar_mapping(source: Mapping[str, Any], field: str) -> dict[str, Scalar]:
     """Return an object whose values are strings, numbers or booleans."""
     value = mapping(source, field)
-    if not all(isinstance(item, _SCALARS) for item in value.values()):
+    if not _SCALARS.issuperset(map(type, value.values())):
         reject(field, "holds something that is neither a text, a number nor a boolean")
     return value
