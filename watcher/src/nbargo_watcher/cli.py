@@ -7,7 +7,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any, Final
 
 from nbargo_shared.errors import ConfigError, NbargoError
@@ -110,6 +109,15 @@ def _from_variable(action: argparse.Action, variable: str, environ: Mapping[str,
     return value
 
 
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for: what that takes to import would be in every other start, too."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version  # noqa: PLC0415 - as above
+
+        parser.exit(message=f"watcher {version('nbargo-watcher')}\n")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line. Defaults are None, so that `parse` sees what was not said."""
     parser = argparse.ArgumentParser(
@@ -122,7 +130,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_what(parser.add_argument_group("what to do"))
     _add_where(parser.add_argument_group("where"))
     _add_telling(parser.add_argument_group("what to tell"))
-    parser.add_argument("--version", action="version", version=f"watcher {version('nbargo-watcher')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the program's version number and exit")
     parser.add_argument("--print-completion", metavar="SHELL", help="print a completion script for bash, zsh or tcsh")
     return parser
 
