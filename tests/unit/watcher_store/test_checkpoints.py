@@ -1,8 +1,10 @@
 """The checkpoint moves only with the rows, and what changes nothing commits nothing."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from anyio import CancelScope
@@ -30,7 +32,7 @@ async def test_the_checkpoint_is_in_the_commit_that_holds_the_rows(world: World)
 
 
 async def test_a_failed_commit_moves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise DatabaseError("full")
 
     async with world.projector() as projector:
@@ -174,13 +176,13 @@ async def test_replayed_events_do_not_move_the_checkpoint_back(world: World) -> 
 async def test_a_commit_that_is_cancelled_half_way_is_written_whole(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = Store._write
+    write, loop = Store._write, asyncio.get_running_loop()
     async with world.projector() as projector:
         with CancelScope() as scope:
 
-            async def cancelled(self: Store, changes: Sequence[Change], checkpoint: Checkpoint | None) -> None:
-                scope.cancel()
-                await write(self, changes, checkpoint)
+            def cancelled(self: Store, *what: Any) -> None:
+                loop.call_soon_threadsafe(scope.cancel)
+                write(self, *what)
 
             monkeypatch.setattr(Store, "_write", cancelled)
             await see(projector, RUNNING, SUCCEEDED)

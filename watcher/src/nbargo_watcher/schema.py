@@ -1,5 +1,6 @@
 """The tables: jupyter-scheduler's, which must be as this version knows them, and the watcher's own."""
 
+import sqlite3
 from typing import Final
 
 import aiosqlite
@@ -87,7 +88,7 @@ async def missing_tables(connection: aiosqlite.Connection) -> list[str]:
     return missing
 
 
-async def make_tables(connection: aiosqlite.Connection, tables: list[str], *, temporary: bool = False) -> None:
+def make_tables(connection: sqlite3.Connection, tables: list[str], *, temporary: bool = False) -> None:
     """Make the watcher's own tables, inside the caller's transaction.
 
     Args:
@@ -97,6 +98,6 @@ async def make_tables(connection: aiosqlite.Connection, tables: list[str], *, te
     """
     kind = "CREATE TEMP TABLE" if temporary else "CREATE TABLE IF NOT EXISTS"
     for table in tables:
-        await connection.execute(f"{kind} {table} {_STATEMENTS[table]}")
+        connection.execute(f"{kind} {table} {_STATEMENTS[table]}")
     if PROJECTED_TABLE in tables and not temporary:
-        await connection.execute(_INDEX.replace("INDEX", "INDEX IF NOT EXISTS"))
+        connection.execute(_INDEX.replace("INDEX", "INDEX IF NOT EXISTS"))

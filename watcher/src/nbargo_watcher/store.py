@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import aiosqlite
 from anyio import CancelScope, Lock, sleep, to_thread
@@ -28,6 +28,7 @@ from nbargo_watcher.rows import OWN_COLUMNS, Projected, Row, columns
 BUSY_TIMEOUT: Final = 1.0
 """Seconds that one statement waits for another program's lock; short, so that SIGTERM ends the watcher within two."""
 
+Result = TypeVar("Result")
 Known = tuple[Row | None, Projected | None]
 Version = tuple[int, int]
 """SQLite's data_version, which other connections' commits change, and a count of this connection's own."""
@@ -142,10 +143,15 @@ class Store:
         Raises:
             ReplacedError: Another file has taken the database's place.
         """
-        await self._check_file()
+        wanted = json.dumps(list(job_ids))
+
+        def work(connection: sqlite3.Connection) -> list[Any]:
+            self._check_file()
+            return connection.execute(_LOAD, (wanted,)).fetchall()
+
         with translated(self._path):
             async with self._lock:
-                rows = list(await self._connection.execute_fetchall(_LOAD, (json.dumps(list(job_ids)),)))
+                rows = await self._on_thread(work)
                 version = (rows[0][0] if rows else 0, self._commits)
         return Loaded(version=version, known={row[1]: _known(row) for row in rows})
 
@@ -163,11 +169,14 @@ class Store:
     async def checkpoint(self, scope: str) -> Checkpoint | None:
         """Return a scope's checkpoint, whoever wrote it."""
         query = f"SELECT * FROM {schema.CHECKPOINT_TABLE} WHERE scope = ?"  # noqa: S608 - a constant
-        await self._check_file()
+
+        def work(connection: sqlite3.Connection) -> Any:
+            self._check_file()
+            return connection.execute(query, (scope,)).fetchone()
+
         with translated(self._path):
-            for row in await self._connection.execute_fetchall(query, (scope,)):
-                return Checkpoint(scope=row[0], identity=row[1], resource_version=row[2])
-        return None
+            row = await self._on_thread(work)
+        return Checkpoint(scope=row[0], identity=row[1], resource_version=row[2]) if row else None
 
     async def commit(
         self, changes: Sequence[Change], checkpoint: Checkpoint | None, *, version: Version | None
@@ -182,9 +191,7 @@ class Store:
         Returns:
             Whether they were written: False if somebody else wrote meanwhile, so that they have to be decided again.
         """
-        if version is None:  # else `load` has just looked
-            await self._check_file()
-        return await self._transact(lambda: self._write(changes, checkpoint), version=version)
+        return await self._transact(lambda connection: self._write(connection, changes, checkpoint), version=version)
 
     async def beat(self, watcher: str, now: int) -> None:
         """Say that a watcher lives, and remove watchers that have not said so for long.
@@ -195,50 +202,44 @@ class Store:
         """
         stale = now - int(FRESH_FOR * 1000)
 
-        async def work() -> None:
-            await self._connection.execute(f"DELETE FROM {HEARTBEAT_TABLE} WHERE beat_at < ?", (stale,))  # noqa: S608
-            await self._connection.execute(f"INSERT OR REPLACE INTO {HEARTBEAT_TABLE} VALUES (?, ?)", (watcher, now))  # noqa: S608
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(f"DELETE FROM {HEARTBEAT_TABLE} WHERE beat_at < ?", (stale,))  # noqa: S608
+            connection.execute(f"INSERT OR REPLACE INTO {HEARTBEAT_TABLE} VALUES (?, ?)", (watcher, now))  # noqa: S608
 
-        await self._check_file()
         await self._transact(work)
 
     async def end_beat(self, watcher: str) -> None:
         """Say that a watcher has ended."""
 
-        async def work() -> None:
-            await self._connection.execute(f"DELETE FROM {HEARTBEAT_TABLE} WHERE watcher = ?", (watcher,))  # noqa: S608
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(f"DELETE FROM {HEARTBEAT_TABLE} WHERE watcher = ?", (watcher,))  # noqa: S608
 
-        await self._check_file()
         await self._transact(work)
 
     async def _prepare(self) -> None:
         missing = await schema.missing_tables(self._connection)
         if self._dry_run:
-            await schema.make_tables(self._connection, missing, temporary=True)
+            await self._on_thread(lambda connection: schema.make_tables(connection, missing, temporary=True))
         elif missing or self._rebuild:
-            await self._transact(lambda: self._make(missing))
+            await self._transact(lambda connection: self._make(connection, missing))
 
-    async def _make(self, missing: list[str]) -> None:
-        await schema.make_tables(self._connection, missing)
+    def _make(self, connection: sqlite3.Connection, missing: list[str]) -> None:
+        schema.make_tables(connection, missing)
         for statement in _FORGET if self._rebuild else ():
-            await self._connection.execute(statement)
+            connection.execute(statement)
 
-    async def _write(self, changes: Sequence[Change], checkpoint: Checkpoint | None) -> None:
-        connection = self._connection
+    def _write(self, connection: sqlite3.Connection, changes: Sequence[Change], checkpoint: Checkpoint | None) -> None:
         made = [_values(change) for change in changes if change.before is None]
         kept = [(*change.row[1:], change.job_id) for change in changes if change.before and change.is_visible]
-        if made:
-            await connection.executemany(_INSERT, made)
-        if kept:
-            await connection.executemany(_UPDATE, kept)
-        if changes:
-            await connection.executemany(_REMEMBER, [change.projected for change in changes])
+        connection.executemany(_INSERT, made)
+        connection.executemany(_UPDATE, kept)
+        connection.executemany(_REMEMBER, [change.projected for change in changes])
         if checkpoint is not None:
             values = (checkpoint.scope, checkpoint.identity, checkpoint.resource_version)
-            await connection.execute(_CHECKPOINT, values)
+            connection.execute(_CHECKPOINT, values)
         self._commits += 1
 
-    async def _transact(self, work: Callable[[], Awaitable[None]], *, version: Version | None = None) -> bool:
+    async def _transact(self, work: Callable[[sqlite3.Connection], None], *, version: Version | None = None) -> bool:
         """Do some work while holding the write lock, and commit it.
 
         It is shielded from cancellation as a whole: it is short, and an abandoned half would hold the lock.
@@ -251,31 +252,40 @@ class Store:
         current = False
         async with self._lock:
             with translated(self._path), CancelScope(shield=True):
-                current = await self._locked(work, version)
+                current = await self._on_thread(lambda connection: self._locked(connection, work, version))
         return current
 
-    async def _locked(self, work: Callable[[], Awaitable[None]], version: Version | None) -> bool:
-        connection = self._connection
-        if connection.in_transaction:  # of a task that was cancelled from outside anyio
-            await connection.rollback()
-        await connection.execute("BEGIN IMMEDIATE")
+    def _locked(
+        self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], None], version: Version | None
+    ) -> bool:
+        self._check_file()
+        connection.execute("BEGIN IMMEDIATE")
         try:
-            current = version is None or (await self._version(), self._commits) == version
+            current = version is None or (_data_version(connection), self._commits) == version
             if current:
-                await work()
-                await connection.commit()
+                work(connection)
+                connection.commit()
         finally:
             if connection.in_transaction:
-                await connection.rollback()
+                connection.rollback()
         return current
 
-    async def _version(self) -> int:
-        """Return a number that changes when another connection has written: https://sqlite.org/pragma.html."""
-        rows = await self._connection.execute_fetchall("PRAGMA data_version")
-        return next(int(row[0]) for row in rows)
+    async def _on_thread(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Do some work on the connection's own thread.
 
-    async def _check_file(self) -> None:
-        found = await to_thread.run_sync(_inode, self._path)
+        aiosqlite goes there and back for each statement; a batch has half a dozen of them, and each way takes longer
+        than the statement.
+        """
+        connection = self._connection
+
+        def run() -> Result:
+            return work(connection._conn)  # noqa: SLF001 - what aiosqlite's own methods do
+
+        result: Result = await connection._execute(run)  # type: ignore[no-untyped-call]  # noqa: SLF001 - as above
+        return result
+
+    def _check_file(self) -> None:
+        found = _inode(self._path)
         if found != self._inode:
             raise ReplacedError(f"{self._path} was {'replaced' if found else 'removed'}")
 
@@ -315,6 +325,11 @@ async def _obstacle(path: Path) -> DatabaseError | None:
     except DatabaseError as error:
         return error
     return None
+
+
+def _data_version(connection: sqlite3.Connection) -> int:
+    """Return a number that changes when another connection has written: https://sqlite.org/pragma.html."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
 def _connect(path: Path, *, read_only: bool) -> aiosqlite.Connection:
