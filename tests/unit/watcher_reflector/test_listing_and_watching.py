@@ -66,7 +66,7 @@ async def test_pages_make_one_list() -> None:
         it.start()
         await it.settled(lambda: bool(it.server.watched))
         assert [asked.query.get("continue") for asked in it.server.listed] == [None, "p2", "p3"]
-        assert {asked.query["limit"] for asked in it.server.listed} == {"500"}
+        assert {asked.query["limit"] for asked in it.server.listed} == {"200"}
         assert it.sink.called("listed") == ["40"]
         assert sorted(it.sink.rows) == ["uid-a", "uid-b", "uid-c"]
 
@@ -256,7 +256,7 @@ async def test_large_objects_make_small_pages(monkeypatch: pytest.MonkeyPatch) -
         it.server.lists = [big, big, listing(THREE[0], version=40)]
         it.start()
         await it.settled(lambda: bool(it.sink.checkpoints))
-        assert [asked.query["limit"] for asked in it.server.listed] == ["500", "100", "20"]
+        assert [asked.query["limit"] for asked in it.server.listed] == ["200", "40", "8"]
 
 
 async def test_an_event_of_a_mebibyte_passes() -> None:

@@ -151,7 +151,7 @@ async def test_a_continue_token_that_expired_begins_the_list_again_and_then_take
         it.start()
         await it.clock.until(lambda: bool(it.sink.checkpoints), within=60)
         assert [(asked.query.get("limit"), asked.query.get("continue")) for asked in it.server.listed] == [
-            ("500", None), ("500", "p2"), ("500", None), ("500", "p2"), (None, None),
+            ("200", None), ("200", "p2"), ("200", None), ("200", "p2"), (None, None),
         ]  # fmt: skip
         assert it.sink.rows == {"uid-a": "Running"}
 

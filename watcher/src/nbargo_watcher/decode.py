@@ -244,7 +244,7 @@ class Decoder:
         self._line = msgspec.json.Decoder(_Added | _Modified | _Deleted | _Bookmark | _Error)
         self._list = msgspec.json.Decoder(_List)
 
-    def page(self, body: bytes) -> Page:
+    def page(self, body: bytes | bytearray) -> Page:
         """Return a page of a list.
 
         Args:
@@ -260,7 +260,7 @@ class Decoder:
         results = [self._observed(item) for item in decoded.items or ()]
         return _page_of(decoded.metadata, results)
 
-    def object(self, body: bytes) -> Observed | Poison:
+    def object(self, body: bytes | bytearray) -> Observed | Poison:
         """Return one object, as the answer to a get holds it."""
         try:
             return self._observed(msgspec.json.decode(body, type=_Workflow))
@@ -291,7 +291,7 @@ class Decoder:
         """Return the event that a line of a watch brought."""
         return Event(observed=_project(seen.object, namespace=self._namespace), deleted=isinstance(seen, _Deleted))
 
-    def _page_one_by_one(self, body: bytes) -> Page:
+    def _page_one_by_one(self, body: bytes | bytearray) -> Page:
         try:
             decoded = msgspec.json.decode(body, type=_RawList)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
@@ -395,7 +395,7 @@ def _poisonous_line(line: bytes | memoryview, cause: Exception) -> Poison:
     return _poison(bytes(loose.object), cause)
 
 
-def _poison(body: bytes, cause: Exception) -> Poison:
+def _poison(body: bytes | bytearray, cause: Exception) -> Poison:
     try:
         loose = msgspec.json.decode(body, type=_Loose).metadata or _LooseMetadata()
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):

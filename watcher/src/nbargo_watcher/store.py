@@ -28,6 +28,9 @@ from nbargo_watcher.rows import OWN_COLUMNS, Projected, Row, columns
 BUSY_TIMEOUT: Final = 1.0
 """Seconds that one statement waits for another program's lock; short, so that SIGTERM ends the watcher within two."""
 
+CACHE: Final = 768
+"""KiB of pages that SQLite keeps; its default of 2 MiB makes nothing here faster (bench/memory.py, bench/once.py)."""
+
 Result = TypeVar("Result")
 Known = tuple[Row | None, Projected | None]
 Version = tuple[int, int]
@@ -121,6 +124,7 @@ class Store:
             with translated(self._path):
                 self._inode = await _existing(self._path)
                 self._connection = await stack.enter_async_context(_connect(self._path, read_only=self._dry_run))
+                await self._connection.execute(f"PRAGMA cache_size = -{CACHE}")
                 await schema.check_jobs(self._connection)
                 await self._prepare()
             self._stack = stack.pop_all()
@@ -362,5 +366,4 @@ def _known(row: sqlite3.Row) -> Known:
 def _values(change: Change) -> tuple[Any, ...]:
     if change.record is None:
         raise DatabaseError(f"The row of {change.job_id} cannot be made without its record", transient=False)
-    values = columns(change.row, change.record)
-    return tuple(values[name] for name in schema.JOB_COLUMNS)
+    return tuple(columns(change.row, change.record).values())  # the order of schema.JOB_COLUMNS
