@@ -4,8 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 MEMBERS := shared watcher submitter local
 STAMP  := $(VENV)/.installed
+BENCHES := events latency once memory request_rates install
 
-.PHONY: help demo test test-cluster check format pins clean setup bench-startup docs screenshots
+.PHONY: help demo test test-cluster check format pins clean setup bench bench-startup docs screenshots
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -38,6 +39,10 @@ check: setup  ## ruff, mypy, pyright, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
+
+bench: setup  ## every benchmark, half an hour; each prints a JSON object as its last line (QUICK=1: two minutes)
+	@for name in $(BENCHES); do $(BIN)/python bench/$$name.py $(if $(QUICK),--quick) || exit; done
+	@$(BIN)/python bench/lab_startup.py
 
 bench-startup: setup  ## what the plugin adds to the lab's start-up, beside stock jupyter-scheduler
 	@$(BIN)/python bench/lab_startup.py
