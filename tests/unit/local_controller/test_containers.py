@@ -73,6 +73,27 @@ async def test_commands_and_arguments_refer_to_variables(bench: Bench) -> None:
     assert bench.log() == "x y x y $(A)\n"
 
 
+async def test_two_dollars_are_one(bench: Bench) -> None:
+    bench.submit(container("echo", "$$ $ $$$ $x $( $$$(A)"))
+    await bench.ended()
+    assert bench.log() == "$ $ $$ $x $( $$(A)\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("no-such-program", "executable file not found in $PATH"),
+        ("/no/such", "stat /no/such: no such file or directory"),
+        ("/", "is a directory"),
+        ("/etc/passwd", "permission denied"),
+    ],
+)
+async def test_a_program_that_cannot_be_started_says_why(bench: Bench, program: str, reason: str) -> None:
+    bench.submit(container(program))
+    message = (await bench.ended())["status"]["message"]
+    assert message == f'main: Error (exit code 64): failed to find name in PATH: exec: "{program}": {reason}'
+
+
 async def test_variables_come_from_the_pods_metadata(bench: Bench) -> None:
     paths = {
         "NAME": "metadata.name",

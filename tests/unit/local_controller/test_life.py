@@ -9,7 +9,7 @@ from support.controller_bench import Bench, Object, container, eventually, phase
 CRASHING = (
     ("exit 1", "main: Error (exit code 1)", "1"),
     ("exit 42", "main: Error (exit code 42)", "42"),
-    ("kill -9 $$", "main: Error (exit code 137)", "137"),
+    ("kill -9 $$$$", "main: Error (exit code 137)", "137"),
 )
 
 

@@ -46,7 +46,7 @@ async def test_a_missing_file_without_a_default_is_an_error(bench: Bench) -> Non
     bench.submit(shell("true", outputs=outputs(output("o", Path("/no/such/file"), global_name="o"))))
     status = (await bench.ended())["status"]
     reason = "open /var/run/argo/outputs/parameters/no/such/file: no such file or directory"
-    assert (status["phase"], status["message"]) == ("Error", f"wait: Error (exit code 1): {reason}")
+    assert (status["phase"], status["message"]) == ("Error", f"wait: Error (exit code 64): {reason}")
 
 
 async def test_the_processs_own_failure_says_more_than_a_missing_output(bench: Bench) -> None:

@@ -71,7 +71,7 @@ INVALID: list[tuple[str, list[Object], Object]] = [
     ),
     ("templates.main.container.image may not be empty", [inside(image="")], {}),
     ("templates.main multiple template types specified", [{**RUN, "suspend": {}}], {}),
-    ("templates.main template type unspecified", [{"name": "main"}], {}),
+    ("template 'main' type is unknown", [{"name": "main"}], {}),
     ("templates.main.parallelism is only valid for steps and dag templates", [{**RUN, "parallelism": 1}], {}),
     ("Sometimes is not a valid RetryPolicy", [{**RUN, "retryStrategy": {"retryPolicy": "Sometimes"}}], {}),
     ("spec.templates[1].name 'main' is not unique", [RUN, RUN], {}),
@@ -80,12 +80,12 @@ INVALID: list[tuple[str, list[Object], Object]] = [
     ("templates.main.steps[0].a template name 'leaf' undefined", [steps()[0]], {}),
     ("templates.main.steps[0].name 'a' is not unique", [{"name": "main", "steps": [[CALL, CALL]]}, LEAF], {}),
     (
-        "templates.main.tasks.a dependency 'b' not defined",
+        "templates.main sorting failed: invalid dependency b",
         [{"name": "main", "dag": {"tasks": [{**CALL, "dependencies": ["b"]}]}}, LEAF],
         {},
     ),
     (
-        "templates.main.tasks dependency cycle detected",
+        "templates.main sorting failed: graph with cycle",
         [{"name": "main", "dag": {"tasks": [{**CALL, "dependencies": ["a"]}]}}, LEAF],
         {},
     ),

@@ -136,7 +136,7 @@ async def test_a_workflow_of_the_same_name_is_another_one(bench: Bench, tmp_path
 
 
 async def test_cancelling_the_run_ends_its_processes(idle_bench: Bench) -> None:
-    idle_bench.submit(shell("echo $$; exec sleep 1000"))
+    idle_bench.submit(shell("echo $$$$; exec sleep 1000"))
     running = asyncio.create_task(idle_bench.controller().run())
     await idle_bench.node("Running")
     await eventually(lambda: "\n" in idle_bench.log())

@@ -42,7 +42,7 @@ async def test_a_process_that_ends_well_on_stop_is_a_stopped_workflow_all_the_sa
 
 async def test_a_process_that_ignores_the_request_is_killed(idle_bench: Bench) -> None:
     async with idle_bench.controller(grace=0.05):
-        idle_bench.submit(shell("trap '' TERM; echo $$; while :; do sleep 0.01; done"))
+        idle_bench.submit(shell("trap '' TERM; echo $$$$; while :; do sleep 0.01; done"))
         await idle_bench.node("Running")
         await eventually(lambda: bool(idle_bench.log().strip()))
         idle_bench.patch({"spec": {"shutdown": "Stop"}})
@@ -105,7 +105,7 @@ async def test_a_dag_is_stopped_with_its_tasks(bench: Bench, tmp_path: Path) -> 
 async def test_leaving_the_controller_leaves_no_process(idle_bench: Bench) -> None:
     async with idle_bench.controller():
         idle_bench.submit(container("python", "-c", KERNEL), name="notebook")
-        idle_bench.submit(shell("echo $$; exec sleep 1000"), name="shell")
+        idle_bench.submit(shell("echo $$$$; exec sleep 1000"), name="shell")
         await idle_bench.node("Running", "notebook", name="notebook")
         await eventually(lambda: "\n" in idle_bench.log("notebook", "notebook"))
         await eventually(lambda: "\n" in idle_bench.log("shell", "shell"))

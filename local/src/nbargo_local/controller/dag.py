@@ -83,7 +83,7 @@ class _Dag:
         if self.node_of(task) is not None or not self.conditions[task]:
             return True
         nodes = {name: self.node_of(name) for name in self.needs[task]}
-        if any(node is None or not fulfilled(node) for node in nodes.values()):
+        if any(node is None or not fulfilled(node) or self.op.is_cut_short(node) for node in nodes.values()):
             return False
         phases = {name: node["phase"] for name, node in nodes.items() if node is not None}
         if holds(self.conditions[task], phases):
@@ -195,7 +195,7 @@ def execute_dag(op: Operation, call: Call, template: Object, execute: Execute) -
     if phase == "Running":
         return node
     reached = [each for name in dag.targets if (each := dag.node_of(name)) is not None]
-    node["outboundNodes"] = [each for child in reached for each in op.tree.outbound(child)]
+    op.tree.set_outbound(node, [each for child in reached for each in op.tree.outbound(child)])
     if phase in FAILED:
         return op.tree.mark(node, phase)
     scope = dag.scope(list(dag.tasks))

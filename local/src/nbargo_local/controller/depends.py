@@ -48,13 +48,18 @@ def condition_of(task: Object, tasks: Mapping[str, Object]) -> str:
         tasks: All tasks of the DAG by name.
 
     Raises:
-        TemplateError: `depends` is not an expression.
+        TemplateError: `depends` is not an expression, or asks for a result that no task has.
     """
     if not task.get("depends"):
         return " && ".join(_default_condition(name, tasks.get(name)) for name in task.get("dependencies") or ())
+    tokens = _tokens(task["depends"])
+    for token in tokens:
+        name, _, result = token.partition(".")
+        if result and result not in _NEVER and result not in _PHASES:
+            raise TemplateError(f"task result '{result}' for task '{name}' is invalid")
     return " ".join(
         _default_condition(token, tasks.get(token)) if token[0].isalnum() and "." not in token else token
-        for token in _tokens(task["depends"])
+        for token in tokens
     )
 
 
@@ -107,7 +112,7 @@ class _Evaluation:
         if result in _NEVER:
             return False
         if result not in _PHASES:
-            raise TemplateError(f"task result '{result}' for task '{name}' is invalid")
+            raise TemplateError("unable to evaluate expression: a task's result is missing")
         return self._phases.get(name) == _PHASES[result]
 
 

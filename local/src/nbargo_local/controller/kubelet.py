@@ -17,10 +17,10 @@ from nbargo_local.controller.durations import stamp
 from nbargo_local.controller.names import Object
 from nbargo_local.controller.pods import Output, PodPhase, PodSpec, PodStatus
 from nbargo_local.controller.processes import ProcessGroup, kill_marked
+from nbargo_local.controller.programs import EXECUTOR_FAILED, StartError, check_program
 
 _NO_PLACE: Final = "Unschedulable: 0/1 nodes are available: 1 Too many pods."
 _TOO_LONG: Final = "Pod was active on the node longer than the specified deadline"
-_NOT_STARTED: Final = 64  # the exit code of Argo's executor when it cannot start the program
 _PASSED_ON: Final = ("HOME", "LANG", "LC_ALL", "TZ")
 
 
@@ -163,8 +163,10 @@ class Kubelet:
     async def _run(self, pod: _Pod) -> None:
         try:
             status = await self._life(pod)
+        except StartError as error:
+            status = self._failed(EXECUTOR_FAILED, str(error))
         except (OSError, ValueError) as error:  # a ValueError: a NUL or half a surrogate in an argument
-            status = self._failed(_NOT_STARTED, f"failed to start command: {error}")
+            status = self._failed(EXECUTOR_FAILED, f"failed to start command: {error}")
         finally:
             self._free += 1
             self._fill()
@@ -179,22 +181,18 @@ class Kubelet:
             cwd = _directory(pod.spec.working_dir or str(own))
             code = await self._process(pod, own, cwd, logs / f"{pod.spec.node_id}.log")
             return self._ended(pod, code, cwd)
-        except FileNotFoundError:
-            name = pod.spec.command[0]
-            what = f'failed to find name in PATH: exec: "{name}": executable file not found in $PATH'
-            return self._failed(_NOT_STARTED, what)
         finally:
             shutil.rmtree(own, ignore_errors=True)
 
     async def _process(self, pod: _Pod, own: Path, cwd: Path, log: Path) -> int:
         command = list(pod.spec.command)
+        env = self._environment(pod.spec, own)
+        check_program(command[0], env.get("PATH", ""))
         if pod.spec.source is not None:
             script = own / "script"
             script.write_text(pod.spec.source, encoding="utf-8")
             command.append(str(script))
-        group = await ProcessGroup.start(
-            command, env=self._environment(pod.spec, own), cwd=cwd, log=log, mark=f"{self._workdir}:{own.name};"
-        )
+        group = await ProcessGroup.start(command, env=env, cwd=cwd, log=log, mark=f"{self._workdir}:{own.name};")
         self._set(pod, PodStatus("Running"))
         end = asyncio.create_task(self._end(pod, group))
         try:
@@ -241,7 +239,7 @@ class Kubelet:
         elif code:
             phase, message = "Failed", f"main: Error (exit code {code})"
         elif missing:
-            phase, message = "Error", f"wait: Error (exit code 1): {missing}"
+            phase, message = "Error", f"wait: Error (exit code {EXECUTOR_FAILED}): {missing}"
         return PodStatus(phase, message, code, stamp(self._clock.now()), tuple(outputs))
 
 

@@ -68,3 +68,4 @@ def enforce_ends(op: Operation) -> None:
     for node in list(op.tree.nodes.values()):
         if node["phase"] in ACTIVE and node["type"] in {"Pod", "Suspend"} and (why := _end_of(op, node)):
             op.tree.mark(node, "Failed", why)
+            op.cut_short.add(node["id"])

@@ -8,7 +8,7 @@ from typing import Final
 
 from nbargo_local.controller.durations import read_stamp, stamp
 from nbargo_local.controller.names import Object, pod_name
-from nbargo_local.controller.parameters import by_name, global_values, process_template
+from nbargo_local.controller.parameters import as_list, by_name, global_values, process_template
 from nbargo_local.controller.pods import PodSpec, PodStatus, integer
 from nbargo_local.controller.templating import TemplateError, replace
 from nbargo_local.controller.tree import ACTIVE, Node, Tree, output_parameters
@@ -45,6 +45,13 @@ class Call:
     flag: Object | None = None
 
 
+def _with_text_arguments(spec: Object) -> Object:
+    arguments = spec.get("arguments") or {}
+    if not arguments.get("parameters"):
+        return spec
+    return spec | {"arguments": arguments | {"parameters": as_list(arguments["parameters"])}}
+
+
 Execute = Callable[["Operation", Call], Node | None]
 
 
@@ -68,17 +75,20 @@ class Operation:
         self.values: dict[str, str] = {}
         self.starts: list[PodSpec] = []
         self.stop_everything = False
+        self.cut_short: set[str] = set()
         self.wake: datetime | None = None
 
     def load_values(self) -> None:
-        """Work out the global tags, and replace them in the spec outside of its templates.
+        """Work out the global tags, and replace them in the spec outside of its templates, as Argo stores it then.
 
         Raises:
             TemplateError: An argument has no value, or braces do not match.
         """
         self.values = global_values(self.workflow)
         rest = {key: value for key, value in self.spec.items() if key != "templates"}
-        self.spec = {**replace(rest, self.values), "templates": self.spec.get("templates") or []}
+        rest = replace(_with_text_arguments(rest), self.values)
+        self.workflow["spec"] = {**self.spec, **rest}
+        self.spec = {**rest, "templates": self.spec.get("templates") or []}
         started = read_stamp(self.status.get("startedAt")) or self.now
         self.values["workflow.status"] = self.status.get("phase") or ""
         self.values["workflow.duration"] = f"{(self.now - started).total_seconds():f}"
@@ -107,6 +117,14 @@ class Operation:
     def overdue(self) -> bool:
         """Whether the workflow's deadline has passed."""
         return self.deadline is not None and self.now >= self.deadline
+
+    def is_cut_short(self, node: Node) -> bool:
+        """Tell whether a shutdown or the deadline ended a node, or its last attempt, at this very look.
+
+        For Argo it has not ended yet: what depends on it is not looked at before the next time.
+        """
+        attempts = self.tree.attempts(node) if node["type"] == "Retry" else []
+        return bool(self.cut_short & {each["id"] for each in (node, *attempts)})
 
     def wake_at(self, when: datetime) -> None:
         """Have the workflow looked at again at a time, or earlier.

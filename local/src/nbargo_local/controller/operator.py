@@ -100,12 +100,22 @@ def _decision(op: Operation, workflow: Object, pods: Mapping[str, PodStatus]) ->
         if pod.alive and (ended or op.stop_everything or fulfilled(op.tree.nodes[node]))
     )
     return Decision(
-        workflow=op.workflow if op.workflow != workflow else None,
+        workflow=op.workflow if _worth_storing(op.workflow, workflow) else None,
         start=() if ended else tuple(op.starts),
         stop=tuple(stop),
         forget=tuple(pods.keys() - op.pods.keys()),
         wake=op.wake,
     )
+
+
+def _worth_storing(new: Object, old: Object) -> bool:
+    """Tell whether anything has changed; conditions alone are stored with the next change, as Argo does."""
+
+    def rest(workflow: Object) -> Object:
+        status = {key: value for key, value in (workflow.get("status") or {}).items() if key != "conditions"}
+        return workflow | {"status": status}
+
+    return rest(new) != rest(old)
 
 
 def _advance(op: Operation) -> None:

@@ -15,7 +15,7 @@ PodPhase = Literal["Pending", "Running", "Succeeded", "Failed", "Error"]
 HOST: Final = "local"
 """The name of the one node that there is."""
 
-_REFERENCE: Final = re.compile(r"\$(\$)?\(([-._a-zA-Z][-._a-zA-Z0-9]*)\)")
+_REFERENCE: Final = re.compile(r"\$\$|\$\(([-._a-zA-Z][-._a-zA-Z0-9]*)\)")
 _METADATA_KEY: Final = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 
 
@@ -109,7 +109,7 @@ def integer(value: object) -> int | None:
 
 
 def expand(text: str, env: Mapping[str, str]) -> str:
-    """Return a text with Kubernetes' `$(NAME)` references replaced; `$$(NAME)` stands for itself.
+    """Return a text with Kubernetes' `$(NAME)` references replaced; `$$` stands for one `$`.
 
     Args:
         text: A command's word, an argument or a variable's value.
@@ -117,9 +117,7 @@ def expand(text: str, env: Mapping[str, str]) -> str:
     """
 
     def one(match: re.Match[str]) -> str:
-        if match[1]:
-            return f"$({match[2]})"
-        return env.get(match[2], match[0])
+        return "$" if match[1] is None else env.get(match[1], match[0])
 
     return _REFERENCE.sub(one, text)
 

@@ -47,9 +47,8 @@ def _connect(op: Operation, node: Node, index: int) -> None:
 def _set_outbound(op: Operation, node: Node, groups: int) -> None:
     names = [f"{node['name']}[{index}]" for index in range(groups)]
     reached = [group for name in names if (group := op.tree.get(name)) is not None]
-    node["outboundNodes"] = [
-        each for group in reached[-1:] for child in op.tree.children(group) for each in op.tree.outbound(child)
-    ]
+    last = (child for group in reached[-1:] for child in op.tree.children(group))
+    op.tree.set_outbound(node, [each for child in last for each in op.tree.outbound(child)])
 
 
 def _start(op: Operation, call: Call, group: Node, steps: list[Object], execute: Execute) -> None:

@@ -139,6 +139,17 @@ class Tree:
         found = (self.nodes[each] for each in node.get("outboundNodes", ()) if each in self.nodes)
         return [each for child in found for each in self.outbound(child)]
 
+    def set_outbound(self, node: Node, ids: list[str]) -> None:
+        """Set what comes after a Steps or DAG node; like Argo, without a field for nothing.
+
+        Args:
+            node: The node.
+            ids: The ids of the nodes that it ended with.
+        """
+        node.pop("outboundNodes", None)
+        if ids:
+            node["outboundNodes"] = ids
+
     def attempts(self, node: Node) -> list[Node]:
         """Return the attempts of a Retry node, the oldest first."""
         return [each for each in self.children(node) if each.get("nodeFlag", {}).get("retried")]

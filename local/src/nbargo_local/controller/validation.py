@@ -118,9 +118,11 @@ class _Validator:
     @staticmethod
     def _check_type(template: Object) -> None:
         kinds = sum(template.get(kind) is not None for kind in _TYPES)
-        if kinds != 1:
-            what = "multiple template types specified" if kinds else "template type unspecified"
-            raise InvalidSpecError(f"templates.{template['name']} {what}. choose one of: {_CHOICES}")
+        if not kinds:
+            raise InvalidSpecError(f"template '{template['name']}' type is unknown")
+        if kinds > 1:
+            what = f"multiple template types specified. choose one of: {_CHOICES}"
+            raise InvalidSpecError(f"templates.{template['name']} {what}")
 
     @staticmethod
     def _local_values(template: Object) -> dict[str, str]:
@@ -236,10 +238,9 @@ class _Validator:
                 raise InvalidSpecError(f"{path} {error}") from error
             for need in needs[task["name"]]:
                 if need not in tasks:
-                    raise InvalidSpecError(f"{path} dependency '{need}' not defined")
-        for each in needs:
-            if each in _ancestors(each, needs):
-                raise InvalidSpecError(f"templates.{name}.tasks dependency cycle detected: {each}")
+                    raise InvalidSpecError(f"templates.{name} sorting failed: invalid dependency {need}")
+        if any(each in _ancestors(each, needs) for each in needs):
+            raise InvalidSpecError(f"templates.{name} sorting failed: graph with cycle")
         return needs
 
     def _call(self, path: str, call: Object) -> None:
