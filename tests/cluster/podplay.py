@@ -8,18 +8,17 @@ outputs in a WorkflowTaskResult named by the node id.
 
 from __future__ import annotations
 
-import os
 import posixpath
 import re
 import shutil
 import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 PREFIX = "workflows.argoproj.io/"
 REPORTED = PREFIX + "report-outputs-completed"
@@ -136,12 +135,11 @@ def references(pod: Pod) -> set[Reference]:
     return {(kind, source[key]["name"]) for source in sources for key, kind in REFERENCE_KINDS.items() if key in source}
 
 
-def environment(pod: Pod, base: Mapping[str, str], referred: Mapping[Reference, Mapping[str, str]]) -> dict[str, str]:
-    """Return the variables of the main container.
+def environment(pod: Pod, referred: Mapping[Reference, Mapping[str, str]]) -> dict[str, str]:
+    """Return the variables that the main container declares; ``$(NAME)`` stands for these only.
 
     Args:
         pod: The pod.
-        base: What every container gets, as from its image.
         referred: The data of the objects that the variables refer to.
 
     Raises:
@@ -150,7 +148,7 @@ def environment(pod: Pod, base: Mapping[str, str], referred: Mapping[Reference, 
     container = main_container(pod)
     if container.get("envFrom"):
         raise UnplayableError("the process node knows no envFrom")
-    values = dict(base)
+    values: dict[str, str] = {}
     for variable in container.get("env", ()):
         if "valueFrom" in variable:
             values[variable["name"]] = _value_from(pod, variable["valueFrom"], referred)
@@ -187,7 +185,7 @@ def command(pod: Pod, script: Path, variables: Mapping[str, str]) -> list[str]:
     Args:
         pod: The pod.
         script: The file that stands for the staged script.
-        variables: The container's environment.
+        variables: Those that the container declares.
     """
     container = main_container(pod)
     words = [*container["command"], *container.get("args", ())]
@@ -207,7 +205,7 @@ def start_error(name: str, path: str) -> str:
             return ""
         return f'failed to find name in PATH: exec: "{name}": executable file not found in $PATH'
     try:
-        mode = os.stat(name).st_mode
+        mode = Path(name).stat().st_mode
     except OSError as error:
         reason = f"stat {name}: {(error.strerror or str(error)).lower()}"
     else:

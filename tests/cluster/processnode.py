@@ -171,8 +171,9 @@ class Player:
         script.write_text(self.template.get("script", {}).get("source", ""))
         script.chmod(0o700)
         referred = {key: await self.api.data(key) for key in podplay.references(self.pod)}
-        variables = podplay.environment(self.pod, base, referred)
-        words = podplay.command(self.pod, script, variables)
+        declared = podplay.environment(self.pod, referred)
+        variables = {**base, **declared}
+        words = podplay.command(self.pod, script, declared)
         log(f"{self.pod['metadata']['name']}: {words}")
         if reason := podplay.start_error(words[0], variables["PATH"]):
             raise UnplayableError(reason)
