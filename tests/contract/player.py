@@ -174,11 +174,12 @@ class Player:
             await self._create()
             for action in self._case.actions:
                 await self._do(action)
+            files = [path.name for path in self._directory.iterdir()]
         finally:
             events = {name: list(self._side.seen[name].events) for name in self._manifests}
             for name in self._manifests:
                 await self._side.delete(self._side.path(name))
-        return tell(events, self._manifests, str(self._directory))
+        return tell(events, self._manifests, str(self._directory), files)
 
     async def _create(self) -> None:
         metadata = self._filled(self._case.metadata)

@@ -12,14 +12,17 @@ import asyncio
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from cluster.build import build
 from cluster.controlplane import ControlPlane
 from contract import sides, stories
-from contract.player import Story
 from contract.workflows_table import named
+
+if TYPE_CHECKING:
+    from contract.player import Story
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -41,4 +41,4 @@ def comparable(story: dict[str, Any]) -> dict[str, Any]:
 
 def left_out(story: dict[str, Any]) -> set[str]:
     """Return which of `observe.LEFT_OUT` a story saw."""
-    return {field for part in story.values() for field in part["left out"]}
+    return {field for part in story.values() for field in part.get("left out", ())}

@@ -151,6 +151,13 @@ def output(name: str, **source: Any) -> Object:
     return {"parameters": [{"name": name, "valueFrom": {"path": f"{DIRECTORY}/{name}", **source}, **shown}]}
 
 
+def printing(variable: str, text: str, name: str = "main") -> Object:
+    """Return a template that writes a text to its output, by way of its environment."""
+    template = shell(f'printf %s "${variable}" > {DIRECTORY}/out', name, outputs=output("out", globalName="out"))
+    template["container"]["env"] = [{"name": variable, "value": text}]
+    return template
+
+
 def call(name: str, template: str = "", **more: Any) -> Object:
     return {"name": name, "template": template or name, **more}
 

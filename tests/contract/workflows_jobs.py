@@ -19,7 +19,7 @@ RECORD = JobRecord(
 
 def outcome(status: str) -> str:
     """Return the text of a runner that only leaves its outcome."""
-    return f"echo '{{\"status\": \"{status}\"}}' > {DIRECTORY}/outcome.json\n"
+    return f'echo \'{{"status": "{status}"}}\' > {DIRECTORY}/outcome.json\n'
 
 
 def job(name: str, source: str, *actions: Action, ttl: int | None = None) -> Case:
