@@ -134,7 +134,7 @@ def lightkube_watch(port: int, namespace: str, take: Take) -> None:
     from lightkube.generic_resource import create_namespaced_resource  # noqa: PLC0415
 
     kind = create_namespaced_resource(GROUP, VERSION, "Workflow", PLURAL)
-    client = lightkube.Client(config=KubeConfig.from_server(f"http://127.0.0.1:{port}"), trust_env=False)
+    client = lightkube.Client(config=KubeConfig.from_dict(_kubeconfig(port)), trust_env=False)
     take.start()
     for _ in client.watch(kind, namespace=namespace, resource_version=LIST_VERSION):
         if take():
@@ -172,6 +172,8 @@ async def kopf_watch(port: int, namespace: str, take: Take) -> None:
 
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.queueing.batch_window = 0
     take.start()
     await kopf.operator(registry=registry, settings=settings, standalone=True, namespaces=[namespace], stop_flag=enough)
 
@@ -198,6 +200,16 @@ def _open(port: int, namespace: str) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request("GET", _path(namespace))
     return connection.getresponse()
+
+
+def _kubeconfig(port: int) -> dict[str, Any]:
+    context = {"cluster": "bench", "user": "bench", "namespace": "default"}
+    return {
+        "current-context": "bench",
+        "contexts": [{"name": "bench", "context": context}],
+        "clusters": [{"name": "bench", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": "bench", "user": {}}],
+    }
 
 
 def _path(namespace: str) -> str:

@@ -41,16 +41,40 @@ _WORKFLOWS: Final = {
     "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"],
     "shortNames": ["wf"],
 }
+_NAMESPACES: Final = {
+    "name": "namespaces",
+    "singularName": "namespace",
+    "namespaced": False,
+    "kind": "Namespace",
+    "verbs": ["get"],
+}
+_DEFINITIONS: Final = {
+    "name": "customresourcedefinitions",
+    "singularName": "customresourcedefinition",
+    "namespaced": False,
+    "kind": "CustomResourceDefinition",
+    "verbs": ["get"],
+}
 _GROUP: Final = {
     "name": "argoproj.io",
     "versions": [{"groupVersion": workload.API, "version": "v1alpha1"}],
     "preferredVersion": {"groupVersion": workload.API, "version": "v1alpha1"},
 }
+_EXTENSIONS: Final = {
+    "name": "apiextensions.k8s.io",
+    "versions": [{"groupVersion": "apiextensions.k8s.io/v1", "version": "v1"}],
+    "preferredVersion": {"groupVersion": "apiextensions.k8s.io/v1", "version": "v1"},
+}
 DISCOVERY: Final[dict[str, dict[str, Any]]] = {
     "/version": {"major": "1", "minor": "34", "gitVersion": "v1.34.0"},
     "/api": {"kind": "APIVersions", "versions": ["v1"]},
-    "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": []},
-    "/apis": {"kind": "APIGroupList", "groups": [_GROUP]},
+    "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": [_NAMESPACES]},
+    "/apis": {"kind": "APIGroupList", "groups": [_GROUP, _EXTENSIONS]},
+    "/apis/apiextensions.k8s.io/v1": {
+        "kind": "APIResourceList",
+        "groupVersion": "apiextensions.k8s.io/v1",
+        "resources": [_DEFINITIONS],
+    },
     ROOT: {"kind": "APIResourceList", "groupVersion": workload.API, "resources": [_WORKFLOWS]},
 }
 """What kr8s and kopf ask for before they watch."""
@@ -173,8 +197,8 @@ class Server:
         if url.path.startswith("/control/"):
             found = self._control(url.path.removeprefix("/control/"), query)
             return _send(connection, json.dumps(found).encode())
-        if url.path in DISCOVERY:
-            return _send(connection, json.dumps(DISCOVERY[url.path]).encode())
+        if found := DISCOVERY.get(url.path.rstrip("/")):
+            return _send(connection, json.dumps(found).encode())
         if not url.path.startswith(f"{ROOT}/namespaces/"):
             connection.sendall(refusal(404, "NotFound"))
             return True
