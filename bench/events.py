@@ -34,7 +34,7 @@ from harness import stage, workload
 
 COUNTS = {"small": 20_000, "large": 4_000}
 SECONDS = 6.0
-ROUNDS = 5
+ROUNDS = 3
 PEERS = ("drain", "floor", "floor-commit", "kubernetes", "kubernetes_asyncio", "lightkube", "kr8s", "kopf")
 MIXES = ("changes", "life", "new", "quiet")
 FIRST = 1000  # resourceVersion before the first event
