@@ -94,6 +94,23 @@ def test_progress_tells_whether_anything_ran(progress: str | None, *, ran: bool)
     assert line("ADDED", item).observed.ran is ran
 
 
+@pytest.mark.parametrize(
+    ("note", "started", "requested"),
+    [
+        ("2026-01-01T00:00:05Z", "2026-01-01T00:00:01Z", True),
+        ("2026-01-01T00:00:05Z", None, True),
+        ("2026-01-01T00:00:05Z", "2026-01-01T00:00:05Z", False),
+        ("2026-01-01T00:00:05Z", "2026-01-01T00:00:07Z", False),
+        ("not a time", "2026-01-01T00:00:07Z", True),
+    ],
+)
+def test_a_retry_outdates_the_request_to_stop(note: str, started: str | None, *, requested: bool) -> None:
+    item = workflow("a", version=1)
+    item["metadata"]["annotations"] = {"nbargo/stop-requested": note}
+    item["status"]["startedAt"] = started
+    assert line("MODIFIED", item).observed.stop_requested is requested
+
+
 def test_a_deletion_is_told_from_a_change() -> None:
     assert line("DELETED", FULL).deleted
     assert not line("ADDED", FULL).deleted

@@ -327,6 +327,7 @@ def _project(workflow: _Workflow, *, namespace: str) -> Observed:
     notes = meta.annotations or _NO_ANNOTATIONS
     status = workflow.status or _NO_STATUS
     outcome = _outcome(status.outputs) if status.outputs else None
+    started_at = _time(status.started_at)
     return Observed(
         namespace=meta.namespace or namespace,
         name=meta.name,
@@ -337,13 +338,13 @@ def _project(workflow: _Workflow, *, namespace: str) -> Observed:
         phase=status.phase or "",
         message=(status.message or "")[:MESSAGE_LENGTH],
         shutdown=(workflow.spec.shutdown or "") if workflow.spec else "",
-        stop_requested=notes.stop is not None,
+        stop_requested=_is_stop_requested(notes.stop, started_at),
         completed=tags.completed == "true",
         resubmitted=tags.resubmitted is not None,
         deleting=meta.deletion_timestamp is not None,
         ran=outcome is not None or _progressed(status.progress),
         created_at=_time(meta.creation_timestamp),
-        started_at=_time(status.started_at),
+        started_at=started_at,
         finished_at=_time(status.finished_at),
         job_json=notes.job,
         outcome_json=outcome,
@@ -371,6 +372,14 @@ def _outcome(outputs: _Outputs) -> str | None:
         if parameter.name == labels.OUTCOME_PARAMETER and isinstance(parameter.value, str):
             return parameter.value
     return None
+
+
+def _is_stop_requested(note: str | None, started_at: int | None) -> bool:
+    """Return whether a stop was requested of this attempt: `argo retry` leaves the note of an earlier one there."""
+    if note is None:
+        return False
+    asked = _time(note)
+    return asked is None or started_at is None or asked > started_at
 
 
 def _progressed(progress: str | None) -> bool:

@@ -23,7 +23,7 @@ class Observed:
         phase: `status.phase`, "" if absent.
         message: `status.message`, "" if absent.
         shutdown: `spec.shutdown`, "" if absent.
-        stop_requested: Whether the stop annotation is there.
+        stop_requested: Whether the stop annotation is there, and younger than `status.startedAt`.
         completed: Whether Argo's completed label is "true".
         resubmitted: Whether it is a copy that `argo resubmit` made.
         deleting: Whether deletionTimestamp is set.
