@@ -7,11 +7,26 @@ from pathlib import Path
 import pytest
 
 from nbargo_shared.errors import FilesError
-from nbargo_shared.outcome import MAX_BYTES, State
+from nbargo_shared.outcome import MAX_BYTES, Outcome, State
 from nbargo_shared.status import DISAPPEARED
 from nbargo_watcher import outcomes
+from nbargo_watcher.model import Observed
 from nbargo_watcher.outcomes import OutcomeFiles, read_outcome
-from unit.watcher_store.world import FAILURE, JOB, OUTCOME, RECORD, RUNNING, SCOPE, SUCCEEDED, World, job, see
+from unit.watcher_store.world import (
+    END,
+    FAILED,
+    FAILURE,
+    JOB,
+    OUTCOME,
+    RECORD,
+    RUNNING,
+    SCOPE,
+    STOPPED,
+    SUCCEEDED,
+    World,
+    job,
+    see,
+)
 
 STILL_RUNNING = replace(OUTCOME, state=State.RUNNING, ended_at=None)
 
@@ -163,3 +178,30 @@ async def test_a_sweep_of_what_is_known_reads_no_file(world: World, monkeypatch:
         await see(projector, SUCCEEDED)
         monkeypatch.setattr(outcomes, "_read", lambda _: pytest.fail("read"))
         await projector.sweep()
+
+
+PACKAGED = replace(RECORD, package_input_folder=True)
+LATE = replace(OUTCOME, state=State.INTERRUPTED, ended_at=END + 1500, files=("a.txt",), job=PACKAGED)
+
+
+@pytest.mark.parametrize("ended", [STOPPED, FAILED])
+@pytest.mark.parametrize("outcome", [replace(STILL_RUNNING, job=PACKAGED), LATE])
+async def test_the_end_of_a_pod_that_argo_does_not_wait_for_changes_no_row(
+    world: World, ended: Observed, outcome: Outcome
+) -> None:
+    """Argo calls a workflow ended as soon as it is stopped or its deadline is over; its pod takes its time."""
+    world.leave(outcome)
+    async with world.projector() as projector:
+        await see(projector, replace(ended, job_json=PACKAGED.to_json()))
+    row = world.row()
+    assert row is not None
+    assert (row["start_time"], row["end_time"], row["packaged_files"]) == (OUTCOME.started_at, END, "[]")
+
+
+async def test_a_notebook_that_ended_while_it_was_stopped_changes_no_row(world: World) -> None:
+    world.leave(replace(LATE, state=State.COMPLETED))
+    async with world.projector() as projector:
+        await see(projector, replace(STOPPED, job_json=PACKAGED.to_json()))
+    row = world.row()
+    assert row is not None
+    assert (row["status"], row["end_time"], row["packaged_files"]) == ("STOPPED", END, "[]")

@@ -12,7 +12,7 @@ from nbargo_shared import record as job_record
 from nbargo_shared.errors import RecordError
 from nbargo_shared.outcome import Outcome, State
 from nbargo_shared.record import JobRecord
-from nbargo_shared.status import Observation, Verdict, of_missing, of_workflow
+from nbargo_shared.status import Observation, Status, Verdict, of_missing, of_workflow
 from nbargo_watcher import attempts
 from nbargo_watcher.evidence import ENDED, Change, Evidence, Source
 from nbargo_watcher.model import Observed
@@ -96,9 +96,10 @@ def _from_object(
     if verdict is None:
         return None
     asked = _asked(row, projected, observed)
-    new = _row(evidence.job_id, asked, verdict, times=_times(outcome, observed))
+    told = outcome if _was_waited_for(outcome, verdict) else None
+    new = _row(evidence.job_id, asked, verdict, times=_times(outcome, told, observed))
     if verdict.status.is_terminal:
-        new = new._replace(packaged_files=_files(asked, outcome))
+        new = new._replace(packaged_files=_files(asked, told))
     elif row is not None and attempts.is_stopped_by_user(row, projected, observed):
         new = new._replace(status=row.status, end_time=row.end_time)
     change = Change(
@@ -156,12 +157,21 @@ def _from_absence(row: Row | None, projected: Projected | None, evidence: Eviden
     return _unless_same(change, projected)
 
 
-def _times(outcome: Outcome | None, observed: Observed) -> tuple[int | None, int | None]:
+def _was_waited_for(outcome: Outcome | None, verdict: Verdict) -> bool:
+    """Return whether Argo waited for the pod's end, and so for the outcome, before it called the workflow ended.
+
+    At a stop or a deadline it does not: the file says "running" or how it ended, whenever one looks. What a row says
+    then must not depend on it.
+    """
+    told = outcome is not None and outcome.state in {State.COMPLETED, State.FAILED}
+    return told and verdict.status is not Status.STOPPED
+
+
+def _times(outcome: Outcome | None, told: Outcome | None, observed: Observed) -> tuple[int | None, int | None]:
     """Return start and end: the pod's own where it said them, to the millisecond, else Argo's whole seconds."""
     end = observed.finished_at if observed.phase in ENDED else None
-    if outcome is None:
-        return observed.started_at, end
-    return outcome.started_at, outcome.ended_at or end
+    ended = told.ended_at if told else None
+    return outcome.started_at if outcome else observed.started_at, ended or end
 
 
 def _times_of_missing(row: Row | None, body: Observed | None, outcome: Outcome | None) -> tuple[int | None, int | None]:
