@@ -126,12 +126,18 @@ class Workflows:
 
     def wait_running_pod(self, name: str) -> Json:
         """Return the pod of a Workflow as soon as its containers run."""
+        return self._wait_pod(name, {"Running"})
 
+    def wait_ended_pod(self, name: str) -> Json:
+        """Return the pod of a Workflow as soon as its containers have ended."""
+        return self._wait_pod(name, {"Succeeded", "Failed"})
+
+    def _wait_pod(self, name: str, phases: set[str]) -> Json:
         def check() -> Json | None:
             pods = self.pods(name)
-            return pods[0] if pods and pods[0]["status"]["phase"] == "Running" else None
+            return pods[0] if pods and pods[0]["status"]["phase"] in phases else None
 
-        return wait_until(f"a pod of {name} runs", check)
+        return wait_until(f"a pod of {name} is {' or '.join(sorted(phases))}", check)
 
     def delete_all(self) -> None:
         """Delete what the test created."""
