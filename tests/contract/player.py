@@ -39,10 +39,12 @@ if TYPE_CHECKING:
 
 ARGO: Final = "/apis/argoproj.io/v1alpha1"
 COMPLETED: Final = "workflows.argoproj.io/completed"
+WORKFLOW: Final = "workflows.argoproj.io/workflow"
+LONGEST_LABEL: Final = 63
 PREFIX: Final = "story-"
 PATIENCE: Final = 45.0  # seconds for one action; the longest real wait of a case is 5
 QUIET: Final = 2.0  # seconds; see Quiet
-POLL: Final = 0.05  # seconds between two looks at a file
+POLL: Final = 0.1  # seconds between two looks at what nothing tells of
 OWNER_SPEC: Final = {"entrypoint": "main", "suspend": True, "templates": [{"name": "main", "suspend": {}}]}
 
 
@@ -91,13 +93,23 @@ class Side:
         namespace: Where the Workflows are.
         formulas: What `argo retry` and `argo resubmit` write on this side.
         settle: Seconds without a change after which an ended Workflow is taken to have had its last one.
+        dependents: The resources of what a Workflow leaves to the garbage collector.
     """
 
-    def __init__(self, client: httpx.AsyncClient, namespace: str, formulas: Formulas, settle: float) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        namespace: str,
+        formulas: Formulas,
+        *,
+        settle: float,
+        dependents: Sequence[str] = (),
+    ) -> None:
         self._client = client
         self._namespace = namespace
         self.formulas = formulas
         self.settle = settle
+        self._dependents = dependents
         self.seen: dict[str, Seen] = {}
 
     def path(self, name: str = "", resource: str = "workflows") -> str:
@@ -120,6 +132,20 @@ class Side:
         answer = await self._client.delete(path)
         if not answer.is_success and answer.status_code != HTTPStatus.NOT_FOUND:
             raise StoryError(f"DELETE {path}: {answer.text}")
+
+    async def remove(self, name: str) -> None:
+        """Delete a Workflow and see its dependents go: the next one of its name would find them."""
+        await self.delete(self.path(name))
+        if len(name) > LONGEST_LABEL:  # it cannot have any
+            return
+        async with asyncio.timeout(PATIENCE):
+            for resource in self._dependents:
+                while await self._left(resource, name):  # noqa: ASYNC110 - the garbage collector tells nobody
+                    await asyncio.sleep(POLL)
+
+    async def _left(self, resource: str, name: str) -> bool:
+        query = f"?labelSelector={WORKFLOW}={name}"
+        return bool((await self.send("GET", self.path(resource=resource) + query))["items"])
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -178,7 +204,7 @@ class Player:
         finally:
             events = {name: list(self._side.seen[name].events) for name in self._manifests}
             for name in self._manifests:
-                await self._side.delete(self._side.path(name))
+                await self._side.remove(name)
         return tell(events, self._manifests, str(self._directory), files)
 
     async def _create(self) -> None:

@@ -27,7 +27,8 @@ NAMESPACE: Final = "nbargo"
 TIMEOUT: Final = httpx.Timeout(30, read=None)
 # One of two processors is enough for that many: they sleep most of the time.
 AT_ONCE: Final = 32
-# Argo looks at a workflow that changed at most every second; see also DEFAULT_REQUEUE_TIME.
+DEPENDENTS: Final = ("pods", "workflowtaskresults")
+# Several times what Argo's controller of these tests lets pass between two looks (DEFAULT_REQUEUE_TIME).
 SETTLE_FOR_REAL: Final = 1.5
 SETTLE_LOCALLY: Final = 0.3
 # The real controller takes some time too; with it, a Workflow without a status is seen.
@@ -68,7 +69,7 @@ async def play_for_real(
         toolchain: Has Argo's own code for its commands.
     """
     async with httpx.AsyncClient(**client_settings(kubeconfig), timeout=TIMEOUT, trust_env=False) as client:
-        side = Side(client, namespace, _argo_commands(toolchain), settle=SETTLE_FOR_REAL)
+        side = Side(client, namespace, _argo_commands(toolchain), settle=SETTLE_FOR_REAL, dependents=DEPENDENTS)
         told = await play_all(side, cases, directory / "first", at_once=AT_ONCE)
         postponed = [case for case in cases if POSTPONED in str(told[case.name])]
         return told | await play_all(side, postponed, directory / "second", at_once=AT_ONCE)

@@ -194,7 +194,7 @@ COMMANDS = (
     Case(
         "argo-retry-of-a-stopped-one",
         spec(shell(f"{SECOND_TIME} || exec sleep 1000")),
-        (UP, STOP, Ended(), Touch(), Retry(), Until("Succeeded"), Ended()),
+        (UP, STOP, Ended(), Quiet(), Touch(), Retry(), Until("Succeeded"), Ended()),
     ),
     Case(
         "argo-retry-with-exit-handler",
