@@ -31,7 +31,7 @@ DIFFERING = [case for case in CASES if case.differs]
 def selected(request: pytest.FixtureRequest) -> list[Case]:
     """Return the cases of the tests that will run."""
     calls = (getattr(item, "callspec", None) for item in request.session.items)
-    wanted = {call.params.get("name") for call in calls if call is not None}
+    wanted = [call.params.get("name") for call in calls if call is not None]
     return [case for case in CASES if case.name in wanted]
 
 
