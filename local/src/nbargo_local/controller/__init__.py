@@ -5,6 +5,7 @@ support, validation, depends               what a specification may say
 tree, operation, execute, retries,         one look at a workflow: pure, no I/O
 steps, dag, results, observe, operator
 pods, kubelet, processes                   what runs
+cron                                       CronWorkflows
 ttl, clock, controller                     the loop around it
 """
 

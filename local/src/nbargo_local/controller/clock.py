@@ -70,6 +70,13 @@ class ManualClock:
             if not future.done():
                 future.set_result(None)
 
+    @property
+    def next_wake(self) -> datetime | None:
+        """When the first of those that wait is to be woken; None if nobody waits."""
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
+        return self._sleepers[0][0] if self._sleepers else None
+
     async def sleep_until(self, when: datetime) -> None:
         """Wait until `advance` has brought the clock to a time.
 

@@ -17,9 +17,10 @@ from types import TracebackType
 from typing import Final, Self
 
 from nbargo_local.api.statuses import ApiError
-from nbargo_local.api.store import WORKFLOWS, Event, Preconditions, Resource, Store
+from nbargo_local.api.store import CRONWORKFLOWS, WORKFLOWS, Event, Preconditions, Resource, Store
 from nbargo_local.api.subscriptions import Subscription
 from nbargo_local.controller.clock import Clock, SystemClock
+from nbargo_local.controller.cron import CronWorkflows, owner_of
 from nbargo_local.controller.kubelet import Kubelet, base_environment, default_places
 from nbargo_local.controller.names import COMPLETED_LABEL, INSTANCE_LABEL, Object
 from nbargo_local.controller.operator import Decision, give_up, operate
@@ -92,7 +93,11 @@ class Controller:
             grace=settings.grace,
             env=settings.environment,
         )
-        self._reconcilers: dict[Resource, Callable[[Key], None]] = {WORKFLOWS: self._reconcile_workflow}
+        self._crons = CronWorkflows(store, self._clock)
+        self._reconcilers: dict[Resource, Callable[[Key], None]] = {
+            WORKFLOWS: self._reconcile_workflow,
+            CRONWORKFLOWS: self._reconcile_cron,
+        }
         self._queue: deque[Key] = deque()
         self._wake = asyncio.Event()
         self._timers: dict[Key, asyncio.Task[None]] = {}
@@ -140,6 +145,8 @@ class Controller:
                     asyncio.get_running_loop().call_later(self._reaction, self._enqueue, key)
                 else:
                     self._enqueue(key)
+                if event.resource == WORKFLOWS and (owner := owner_of(event.object)) is not None:
+                    self._enqueue(Key(CRONWORKFLOWS, key.namespace, owner["name"]))
 
     async def _work(self) -> None:
         while True:
@@ -186,6 +193,9 @@ class Controller:
             self._collect(key, workflow)
         else:
             self._advance(key, workflow)
+
+    def _reconcile_cron(self, key: Key) -> None:
+        self._enqueue_at(key, self._crons.reconcile(key.namespace, key.name))
 
     def _drop_strangers(self, key: Key, uid: str) -> None:
         """End the pods of workflows that had this key before and are gone: they go with their owner."""
