@@ -22,6 +22,7 @@ from contract.script import (
 
 VERSION = {"rv": "metadata.resourceVersion"}
 OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": "u-1"}
+PARENT = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "owner", "uid": "$uid"}
 SPEC_OVER_BODY_LIMIT = 3 * 1024 * 1024
 SPEC_OVER_ETCD_LIMIT = 2_000_000
 
@@ -67,7 +68,8 @@ CREATES = (
         post(workflow("a", labels={"a/b/c": "v"})),
         post(workflow("a", labels={"UP/q": "v"})),
         post(workflow("a", labels={"": "v"})),
-        post(workflow("a", labels={"-x": "v", "y": "-v"})),
+        post(workflow("a", labels={"-x": "v"})),
+        post(workflow("a", labels={"x": "-v"})),
     ),
     case(
         "annotations-that-are-not-valid",
@@ -82,17 +84,26 @@ CREATES = (
     ),
     case(
         "owner-references",
-        post(workflow("a", ownerReferences=[OWNER | {"controller": True, "blockOwnerDeletion": True}], finalizers=["a.b/c"])),
-        patch("a", {"metadata": {"finalizers": None}}),
+        post(workflow("owner"), keep={"uid": "metadata.uid"}),
+        post(workflow("a", ownerReferences=[PARENT | {"controller": True, "blockOwnerDeletion": True}])),
+        patch("a", {"metadata": {"ownerReferences": [PARENT]}}, fieldManager="another"),
+        patch("a", {"metadata": {"ownerReferences": None}}),
     ),
     case(
         "finalizers-that-are-not-valid",
         post(workflow("a", finalizers=["a b"])),
-        post(workflow("a", finalizers=["plain"])),
+        post(workflow("a", finalizers=["orphan", "foregroundDeletion"])),
+    ),
+    case(
+        "finalizers-that-others-may-choose",
+        post(workflow("a", finalizers=["plain", "a.b/c"])),
+        patch("a", {"metadata": {"finalizers": ["plain", "common"]}}),
+        patch("a", {"metadata": {"finalizers": ["plain"]}}),
     ),
     case(
         "metadata-of-wrong-types",
         post(workflow("a", labels={"x": 1})),
+        post(workflow("a", labels={"x": True})),
         post(workflow("a", labels=["x"])),
         post(workflow("a", finalizers="x")),
         post(workflow("a") | {"metadata": "x"}),
@@ -120,6 +131,8 @@ CREATES = (
         post({**workflow("a"), "spec": None}),
         post({**workflow("a"), "status": [1]}),
         post({**workflow("-"), "spec": 1}),
+        post({**workflow("a"), "spec": 1.5}),
+        post({**workflow("a"), "spec": True}),
     ),
     case(
         "unknown-fields",
@@ -138,7 +151,12 @@ CREATES = (
         "media-types-of-bodies",
         Call(method="POST", path=WORKFLOWS, body=workflow("a"), headers={"Content-Type": "text/plain"}),
         Call(method="POST", path=WORKFLOWS, body=workflow("b"), headers={"Content-Type": ""}),
-        Call(method="POST", path=WORKFLOWS, body=workflow("c"), headers={"Content-Type": "application/json; charset=utf-8"}),
+        Call(
+            method="POST",
+            path=WORKFLOWS,
+            body=workflow("c"),
+            headers={"Content-Type": "application/json; charset=utf-8"},
+        ),
         Call(method="PUT", path=f"{WORKFLOWS}/b", body=workflow("b"), headers={"Content-Type": "text/plain"}),
     ),
     case("a-body-over-the-limit", post(with_spec_of(SPEC_OVER_BODY_LIMIT))),
@@ -155,7 +173,10 @@ MANAGERS_AND_DRY_RUNS = (
         patch("a", {"metadata": {"labels": {"x": None}, "annotations": None}}, fieldManager="three"),
         patch("a", {"metadata": {"finalizers": None}}, fieldManager="one"),
     ),
-    case("the-user-agent-is-the-manager", Call(method="POST", path=WORKFLOWS, body=workflow("a"), headers={"User-Agent": "a b/c"})),
+    case(
+        "the-user-agent-is-the-manager",
+        Call(method="POST", path=WORKFLOWS, body=workflow("a"), headers={"User-Agent": "a b/c"}),
+    ),
     case(
         "managers-that-are-not-valid",
         post(workflow("a"), fieldManager="x" * 129),
@@ -234,7 +255,11 @@ UPDATES = (
     case(
         "update-cannot-change-what-the-server-sets",
         post(workflow("a"), keep=VERSION),
-        put("a", workflow("a", resourceVersion="$rv", generation=7, creationTimestamp="2001-01-01T00:00:00Z"), keep=VERSION),
+        put(
+            "a",
+            workflow("a", resourceVersion="$rv", generation=7, creationTimestamp="2001-01-01T00:00:00Z"),
+            keep=VERSION,
+        ),
         put("a", workflow("a", resourceVersion="$rv", deletionTimestamp="2001-01-01T00:00:00Z")),
     ),
     case(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contract.script import (
     WORKFLOWS,
     Case,
+    Differs,
     Json,
     Read,
     Step,
@@ -15,6 +16,7 @@ from contract.script import (
     post,
     show,
     watch,
+    whole_watch,
     workflow,
 )
 
@@ -23,8 +25,8 @@ HELD: tuple[Step, ...] = (post(workflow("a", finalizers=["a.b/c"])),)
 LET_GO = patch("a", {"metadata": {"finalizers": None}})
 
 
-def owned_by(kind: str = "Workflow", **also: bool) -> list[Json]:
-    return [{"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "name": "owner", "uid": "$uid"} | also]
+def owned_by(**also: bool) -> list[Json]:
+    return [{"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "owner", "uid": "$uid"} | also]
 
 
 def family(**also: bool) -> tuple[Step, ...]:
@@ -38,7 +40,11 @@ def family(**also: bool) -> tuple[Step, ...]:
 
 DELETES = (
     case("delete", post(workflow("a")), delete("a"), get(f"{WORKFLOWS}/a"), delete("a")),
-    case("delete-with-options", post(workflow("a")), delete("a", {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0})),
+    case(
+        "delete-with-options",
+        post(workflow("a")),
+        delete("a", {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}),
+    ),
     case("delete-of-what-is-not-there", delete("none")),
     case(
         "delete-with-preconditions-that-do-not-hold",
@@ -68,8 +74,18 @@ DELETES = (
 )
 
 FINALIZERS = (
-    case("finalizers-hold-an-object", HELD, delete("a"), get(f"{WORKFLOWS}/a"), delete("a"), LET_GO, get(f"{WORKFLOWS}/a")),
-    case("finalizers-hold-it-in-a-dry-run", HELD, delete("a", dryRun="All"), get(f"{WORKFLOWS}/a"), LET_GO, delete("a")),
+    case(
+        "finalizers-hold-an-object",
+        HELD,
+        delete("a"),
+        get(f"{WORKFLOWS}/a"),
+        delete("a"),
+        LET_GO,
+        get(f"{WORKFLOWS}/a"),
+    ),
+    case(
+        "finalizers-hold-it-in-a-dry-run", HELD, delete("a", dryRun="All"), get(f"{WORKFLOWS}/a"), LET_GO, delete("a")
+    ),
     case("the-old-way-to-say-background", HELD, delete("a", orphanDependents="false"), LET_GO),
     case(
         "a-marked-object-may-change-but-not-its-marks",
@@ -156,6 +172,29 @@ DEPENDENTS = (
         ),
         watch({"resourceVersion": "$rv"}),
         Read(name="watch", count=1),
+    ),
+    case(
+        "what-belongs-to-another-kind-goes-too",
+        post(
+            workflow(
+                "child",
+                ownerReferences=[
+                    {
+                        "apiVersion": "v1",
+                        "kind": "ConfigMap",
+                        "name": "never",
+                        "uid": "3e9a7b52-7d7c-4a39-a6f0-3d2f1f4c9f11",
+                    }
+                ],
+            ),
+            keep={"rv": "metadata.resourceVersion"},
+        ),
+        *whole_watch({"resourceVersion": "$rv", "timeoutSeconds": "5"}),
+        differs=Differs(
+            reason="An object with an owner of a kind that is not served stays, as nobody can tell whether that owner "
+            "is there.",
+            answers={2: {"request": "(read watch)", "events": [], "ends": "at its timeout"}},
+        ),
     ),
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contract.cases_read import not_local
 from contract.script import (
     JSON_PATCH,
     MERGE,
@@ -12,7 +11,9 @@ from contract.script import (
     Differs,
     Json,
     case,
+    failure,
     get,
+    not_local,
     patch,
     post,
     workflow,
@@ -22,28 +23,19 @@ VERSION = {"rv": "metadata.resourceVersion"}
 STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 LISTS: Json = {**workflow("a"), "spec": {"l": [1, 2], "m": {"k": 1}, "a/b": 1, "t~": 1}}
-OTHER_JSON = "Go's decoder, which the local API does not have, names the place where malformed JSON ends to make sense."
+OTHER_JSON = "Malformed JSON is refused as by the real server, but without the words of Go's JSON decoder."
+
+NOT_FITTING = failure(
+    f"PATCH {WORKFLOWS}/a?fieldValidation=Warn",
+    422,
+    "Invalid",
+    "the server rejected our request due to an error in our request",
+)
+NOT_FITTING["body"]["details"] = {}
 
 
-def json_patch(*operations: Json | str, **query: str) -> Call:
-    return patch("a", list(operations), content_type=JSON_PATCH, **query)
-
-
-def bad_request(request: str, message: str) -> Json:
-    return {
-        "request": request,
-        "status": 400,
-        "headers": {"Content-Type": "application/json"},
-        "body": {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Failure",
-            "message": message,
-            "reason": "BadRequest",
-            "code": 400,
-        },
-    }
+def json_patch(*operations: Json | str, validation: str = "Warn") -> Call:
+    return patch("a", list(operations), content_type=JSON_PATCH, fieldValidation=validation)
 
 
 MERGES = (
@@ -105,7 +97,7 @@ MERGES = (
         patch("a", {"foo": 1}, fieldValidation="Ignore"),
         patch("a", {"metadata": {"colour": "red"}}),
         json_patch({"op": "add", "path": "/foo", "value": 1}),
-        json_patch({"op": "add", "path": "/foo", "value": 1}, fieldValidation="Strict"),
+        json_patch({"op": "add", "path": "/foo", "value": 1}, validation="Strict"),
     ),
     case(
         "merge-patches-that-are-none",
@@ -138,8 +130,7 @@ MEDIA_TYPES = (
         differs=Differs(
             reason="Server-side apply is refused with 415.",
             answers={
-                0: {"request": f"PATCH {WORKFLOWS}/a?fieldManager=one"}
-                | not_local(415, "UnsupportedMediaType", "server-side apply"),
+                0: not_local(f"PATCH {WORKFLOWS}/a?fieldManager=one", 415, "UnsupportedMediaType", "server-side apply")
             },
         ),
     ),
@@ -148,10 +139,7 @@ MEDIA_TYPES = (
         Call(method="POST", path=WORKFLOWS, body=b"kind: Workflow", headers={"Content-Type": "application/yaml"}),
         differs=Differs(
             reason="Bodies are JSON: YAML is refused with 415.",
-            answers={
-                0: {"request": f"POST {WORKFLOWS}"}
-                | not_local(415, "UnsupportedMediaType", "a body of application/yaml"),
-            },
+            answers={0: not_local(f"POST {WORKFLOWS}", 415, "UnsupportedMediaType", "a body of application/yaml")},
         ),
     ),
     case(
@@ -161,12 +149,14 @@ MEDIA_TYPES = (
         differs=Differs(
             reason=OTHER_JSON,
             answers={
-                0: bad_request(
+                0: failure(
                     f"POST {WORKFLOWS}",
+                    400,
+                    "BadRequest",
                     "the object provided is unrecognized (must be of type Workflow): couldn't get version/kind; json "
-                    "parse error: the body is not JSON",
+                    'parse error: the body is not JSON ({"kind": "Workflow",})',
                 ),
-                1: bad_request(f"PATCH {WORKFLOWS}/a", "error decoding patch: the body is not JSON"),
+                1: failure(f"PATCH {WORKFLOWS}/a", 400, "BadRequest", "error decoding patch: the body is not JSON"),
             },
         ),
     ),
@@ -221,6 +211,15 @@ JSON_PATCHES = (
         json_patch({"op": "add", "value": 1}),
         json_patch({"path": "/spec/x", "value": 1}),
         json_patch({"op": "move", "path": "/spec/x"}),
+    ),
+    case(
+        "json-patch-paths-without-a-slash",
+        post(LISTS),
+        json_patch({"op": "add", "path": "spec/x", "value": 1}),
+        differs=Differs(
+            reason="A JSON patch's path has to begin with a slash; the real server drops what stands before the first one.",
+            answers={1: NOT_FITTING},
+        ),
     ),
     case("json-patch-of-the-whole-object", post(LISTS), json_patch({"op": "replace", "path": "", "value": {}})),
     case(

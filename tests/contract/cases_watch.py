@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contract.cases_read import FUTURE
 from contract.script import (
+    FUTURE,
     GROUP,
     PARTIAL,
     PARTIAL_LIST,
@@ -56,15 +56,16 @@ STARTS = (
         post(workflow("a"), keep={"rv": "metadata.resourceVersion"}),
         replay(),
     ),
-    case("watch-without-a-version-begins-with-what-is-there", LIFE[:3], post(workflow("c")), whole_watch({})),
-    case("watch-from-zero-begins-with-what-is-there", LIFE[:3], whole_watch({"resourceVersion": "0"})),
-    case("watch-without-a-version-selects", LIFE[:3], whole_watch({"labelSelector": "t=2"})),
+    case("watch-without-a-version-begins-with-what-is-there", LIFE[:3], post(workflow("c")), show(), whole_watch({})),
+    case("watch-from-zero-begins-with-what-is-there", LIFE[:3], show(), whole_watch({"resourceVersion": "0"})),
+    case("watch-without-a-version-selects", LIFE[:3], show(), whole_watch({"labelSelector": "t=2"})),
     case("watch-from-the-future-is-silent", post(workflow("a")), whole_watch({"resourceVersion": FUTURE})),
     case(
         "watch-from-before-what-is-remembered",
         post(workflow("a"), keep={"rv": "metadata.resourceVersion"}),
         patch("a", {"spec": {"x": 1}}),
         Forget(),
+        show(),
         whole_watch({"resourceVersion": "$rv", "timeoutSeconds": "5"}),
         whole_watch({"resourceVersion": "1", "timeoutSeconds": "5"}),
         whole_watch({}),
@@ -93,6 +94,7 @@ STARTS = (
     case(
         "watch-is-a-flag",
         post(workflow("a")),
+        show(),
         *whole_watch({"watch": "1"}),
         *whole_watch({"watch": "True"}),
         show({"watch": "false"}),
@@ -190,7 +192,7 @@ INITIAL = (
     case("initial-events-end-with-a-bookmark", LIFE[:2], *whole_watch(STREAMED)),
     case("initial-events-of-nothing", *whole_watch(STREAMED)),
     case("initial-events-of-a-selection", LIFE[:2], *whole_watch(STREAMED | {"labelSelector": "t=1"})),
-    case("initial-events-from-zero", LIFE[:2], *whole_watch(STREAMED | {"resourceVersion": "0"})),
+    case("initial-events-from-zero", LIFE[:2], show(), *whole_watch(STREAMED | {"resourceVersion": "0"})),
     case(
         "initial-events-without-bookmarks",
         LIFE[:2],
@@ -199,6 +201,7 @@ INITIAL = (
     case(
         "no-initial-events",
         LIFE[:2],
+        show(),
         watch({"sendInitialEvents": "false", "resourceVersionMatch": "NotOlderThan", "resourceVersion": "0"}),
         post(workflow("c")),
         Read(name="watch", count=1),
@@ -219,16 +222,22 @@ INITIAL = (
 )
 
 FORMS_AND_ENDS = (
-    case("watch-of-metadata", NOW, LIFE[:4], *whole_watch({"resourceVersion": "$rv", "labelSelector": "t=1"}, accept=PARTIAL)),
+    case(
+        "watch-of-metadata",
+        NOW,
+        LIFE[:4],
+        *whole_watch({"resourceVersion": "$rv", "labelSelector": "t=1"}, accept=PARTIAL),
+    ),
     case("initial-events-of-metadata", LIFE[:2], *whole_watch(STREAMED, accept=PARTIAL)),
-    case("watch-of-metadata-of-a-list", LIFE[:1], *whole_watch({}, accept=PARTIAL_LIST)),
+    case("watch-of-metadata-of-a-list", LIFE[:1], show(), *whole_watch({}, accept=PARTIAL_LIST)),
     case("watch-in-a-form-that-is-not-there", *whole_watch({}, accept="text/html")),
     case("a-watch-ends-at-its-timeout", *whole_watch({"timeoutSeconds": "2"})),
     case(
         "bookmarks-come-before-the-timeout",
         post(workflow("a")),
+        show(),
         watch({"resourceVersion": "0", "allowWatchBookmarks": "true", "timeoutSeconds": "6"}),
-        Read(name="watch", once=True),
+        Read(name="watch"),
     ),
     case(
         "bookmarks-of-metadata",
@@ -237,7 +246,7 @@ FORMS_AND_ENDS = (
             {"resourceVersion": "$rv", "allowWatchBookmarks": "true", "timeoutSeconds": "6"},
             accept=PARTIAL,
         ),
-        Read(name="watch", once=True),
+        Read(name="watch"),
     ),
     case(
         "a-bookmark-is-a-place-to-start-from",

@@ -10,13 +10,17 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 # Versions inside of messages: where they stand, and so what they mean.
-VERSION_IN_TEXT = re.compile(r'(?<=in record \()\d+(?=\))|(?<=in precondition \()\d+(?=\))|(?<="resourceVersion":")\d+')
+VERSION_IN_TEXT = re.compile(
+    r'(in record \(|precondition \(|too old resource version: |resourceVersion\\*": ?\\*")(\d+)',
+)
 NOW_IN_TEXT = re.compile(r"(?<=current: )\d+")
 OLDEST_IN_TEXT = re.compile(r"(too old resource version: )(\d+) \(\d+\)")
 SUFFIX = "[bcdfghjklmnpqrstvwxz2456789]{5}"
@@ -63,29 +67,29 @@ class Normaliser:
         if key == "managedFields":
             # The server orders them by time, in whole seconds.
             value = sorted(value, key=lambda each: str(each["manager"]))
+        if key == "resources":  # of a discovery document: in no order
+            value = sorted(value, key=lambda each: str(each["name"]))
         return self.apply(value)
 
     def _version(self, text: str, *, stored: bool) -> str:
-        """Name a version; one that a client made up, below the first stored one, stays as it is."""
-        behind = bisect_right(self._versions, int(text))
-        if stored:
-            return f"v{behind}"
-        return f"v{behind}+"
+        return f"v{bisect_right(self._versions, int(text))}{'' if stored else '+'}"
 
     def _text(self, text: str) -> str:
         for name, label in self._namespaces:
             text = text.replace(name, label)
+        text = UID.sub(lambda found: self._uids.get(found.group(), found.group()), text)
         for pattern, label in self._generated:
             text = pattern.sub(label, text)
-        text = UID.sub(lambda found: self._uids.get(found.group(), found.group()), text)
         text = TIME.sub("<time>", text)
         text = OLDEST_IN_TEXT.sub(r"\1\2 (<oldest>)", text)
         text = NOW_IN_TEXT.sub("<now>", text)
         return VERSION_IN_TEXT.sub(self._known, text)
 
     def _known(self, found: re.Match[str]) -> str:
-        version = int(found.group())
-        return f"v{self._versions.index(version) + 1}" if version in self._versions else found.group()
+        before, version = found.group(1), int(found.group(2))
+        if version not in self._versions:
+            return found.group()
+        return f"{before}v{self._versions.index(version) + 1}"
 
 
 def _metadata(value: Any) -> Iterator[dict[str, Any]]:
@@ -107,8 +111,8 @@ def prefixes(value: Any) -> set[str]:
         return {found for each in value for found in prefixes(each)}
     if not isinstance(value, dict):
         return set()
-    own = {value["generateName"]} if isinstance(value.get("generateName"), str) else set()
-    return own | {found for each in value.values() for found in prefixes(each)}
+    own = value.get("generateName")
+    return ({own} if own else set()) | {found for each in value.values() for found in prefixes(each)}
 
 
 def as_lines(answers: list[Any]) -> str:

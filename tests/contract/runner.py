@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
-import ssl
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from string import Template
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 import aiohttp
 
 from contract.normalise import Normaliser, prefixes
 from contract.script import Call, Case, Forget, Json, Read, Step, Watch
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 # Below what the real server queues, and enough to hide the waiting of watches behind each other.
 AT_ONCE: Final = 24
@@ -54,7 +57,9 @@ def namespaces_of(cases: Iterable[Case]) -> dict[str, tuple[str, str]]:
     return {each.name: (f"case{number}-{run}", f"case{number}-{run}-b") for number, each in enumerate(cases)}
 
 
-async def run_cases(target: Target, cases: Iterable[Case], namespaces: Mapping[str, tuple[str, str]]) -> dict[str, Answers]:
+async def run_cases(
+    target: Target, cases: Iterable[Case], namespaces: Mapping[str, tuple[str, str]]
+) -> dict[str, Answers]:
     """Run cases side by side, and those that make the server forget after all others.
 
     Args:
@@ -111,11 +116,13 @@ class OpenWatch:
         response: Its answer, the headers read.
         opened: When, by the monotonic clock.
         seconds: Its timeout.
+        last: The type of the last event that was read.
     """
 
     response: aiohttp.ClientResponse
     opened: float
     seconds: float
+    last: str = ""
 
 
 @dataclass(slots=True)
@@ -181,7 +188,7 @@ class Run:
             step.method,
             self.target.url + self._fill(step.path),
             params=self._fill(dict(step.query)),
-            data=None if content is None else aiohttp.BytesPayload(content),
+            data=None if content is None else io.BytesIO(content),  # aiohttp warns of large bytes
             headers={name: value for name, value in headers.items() if value} | _blank(left_out),
         ) as response:
             answer = await _shown(response)
@@ -220,8 +227,9 @@ class Run:
                 ends = "at its timeout" if lasted >= found.seconds - EARLY_SECONDS else "at once"
                 break
             event = json.loads(line)
-            if not (step.once and events and events[-1]["type"] == event["type"]):
+            if not event["type"] == found.last == "BOOKMARK":
                 events.append(event)
+            found.last = event["type"]
         self._keep(step.keep, {"events": events})
         return {"request": f"(read {step.name})", "events": events, "ends": ends}
 

@@ -6,9 +6,11 @@ Texts of a step may hold variables: ``$ns`` is the case's own namespace, ``$ns2`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Json = dict[str, Any]
 
@@ -66,15 +68,14 @@ class Read:
 
     Args:
         name: Of the watch.
-        count: How many; None for all until the server ends the watch.
+        count: How many; None for all until the server ends the watch. Of bookmarks in a row only the first counts
+            and is recorded, since their number is a matter of time.
         keep: As in a call, with places in ``{"events": [...]}``.
-        once: Record only the first of equal types of events in a row, where their number is a matter of time.
     """
 
     name: str
     count: int | None = None
     keep: Mapping[str, str] = field(default_factory=dict)
-    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,9 @@ def get(path: str, *, accept: str = "application/json", **query: str) -> Call:
     return Call(method="GET", path=path, query=query, headers={"Accept": accept})
 
 
-def show(query: Mapping[str, str] | None = None, *, keep: Mapping[str, str] | None = None, path: str = WORKFLOWS) -> Call:
+def show(
+    query: Mapping[str, str] | None = None, *, keep: Mapping[str, str] | None = None, path: str = WORKFLOWS
+) -> Call:
     """List, and record the names of the items alone."""
     return Call(method="GET", path=path, query=query or {}, keep=keep or {}, names=True)
 
@@ -163,9 +166,7 @@ def patch(
 ) -> Call:
     """Patch a Workflow."""
     headers = {"Content-Type": content_type}
-    return Call(
-        method="PATCH", path=f"{WORKFLOWS}/{name}", body=body, query=query, headers=headers, keep=keep or {}
-    )
+    return Call(method="PATCH", path=f"{WORKFLOWS}/{name}", body=body, query=query, headers=headers, keep=keep or {})
 
 
 def delete(name: str = "", body: Any = None, **query: str) -> Call:
@@ -181,9 +182,45 @@ def watch(
     return Watch(name=name, path=path, query=query, accept=accept)
 
 
-def whole_watch(query: Mapping[str, str], *, path: str = WORKFLOWS, accept: str = "application/json") -> tuple[Step, ...]:
+def whole_watch(
+    query: Mapping[str, str], *, path: str = WORKFLOWS, accept: str = "application/json"
+) -> tuple[Step, ...]:
     """Watch until the server ends it, after a second unless the query says otherwise."""
     return (
         watch({"timeoutSeconds": "1"} | dict(query), path=path, accept=accept),
         Read(name="watch"),
     )
+
+
+def failure(request: str, code: int, reason: str, message: str) -> Json:
+    """Return the answer of a refusal without details.
+
+    Args:
+        request: As the transcript has it, such as ``GET /apis``.
+        code: The HTTP status.
+        reason: The machine-readable reason.
+        message: What the server says.
+    """
+    body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+    return {
+        "request": request,
+        "status": code,
+        "headers": {"Content-Type": "application/json"},
+        "body": {**body, "message": message, "reason": reason, "code": code},
+    }
+
+
+def not_local(request: str, code: int, reason: str, what: str) -> Json:
+    """Return the answer of the local API to what it does not do."""
+    return failure(request, code, reason, f"{what} is not supported by the local API of nbargo")
+
+
+FUTURE: Final = "99999999999"
+"""A resourceVersion that no server of a test comes to."""
+
+THREE: Final[tuple[Step, ...]] = (
+    post(workflow("b", labels={"x": "1", "y": "q"})),
+    post(workflow("a", labels={"x": "2"})),
+    post(workflow("c")),
+)
+"""Three objects, not created in the order of their names."""

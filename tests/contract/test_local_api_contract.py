@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract.answers import FOLDER, expected_of_local, recorded
-from contract.cases import CASES
+from contract.cases import CASES, selected
 from contract.runner import Answers, Target, namespaces_of, run_cases
 from nbargo_local.api.server import LocalServer, ServerSettings
 
@@ -25,9 +25,8 @@ DIFFERENT = [each for each in CASES if each.differs]
 @pytest.fixture(scope="module")
 def local_answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answers]:
     """What the local API answers in the cases of this run: together, because most of them wait."""
-    wanted = {item.callspec.params.get("case") for item in request.session.items if hasattr(item, "callspec")}
-    cases = [each for each in CASES if each in wanted]
-    return asyncio.run(run_on_local_server(tmp_path_factory.mktemp("local") / "kubeconfig", cases))
+    kubeconfig = tmp_path_factory.mktemp("local") / "kubeconfig"
+    return asyncio.run(run_on_local_server(kubeconfig, selected(request.session.items)))
 
 
 async def run_on_local_server(kubeconfig: Path, cases: Sequence[Case]) -> dict[str, Answers]:

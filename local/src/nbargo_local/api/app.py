@@ -21,9 +21,8 @@ from aiohttp.typedefs import Handler, Middleware
 
 from nbargo_local.api.bodies import (
     BODY_LIMIT,
-    check_address,
     check_unknown,
-    check_unknown_patch,
+    check_unknown_patched,
     delete_options,
     json_body,
     patch_body,
@@ -32,13 +31,14 @@ from nbargo_local.api.bodies import (
 )
 from nbargo_local.api.documents import DOCUMENTS
 from nbargo_local.api.listing import list_page, read_one
-from nbargo_local.api.objects import RESOURCES, Resource
+from nbargo_local.api.metadata import finalizer_warnings
+from nbargo_local.api.objects import check_address
 from nbargo_local.api.options import (
     DeleteOptions,
     parse_list_options,
 )
-from nbargo_local.api.patches import MERGE_PATCH
 from nbargo_local.api.representation import encode, negotiate
+from nbargo_local.api.schema import RESOURCES, Resource
 from nbargo_local.api.statuses import (
     API_VERSION,
     GROUP,
@@ -91,8 +91,8 @@ class Api:
                 return await self._delete_collection(request, resource, namespace)
             case "PUT" | "PATCH":
                 raise bad_request("name must be provided")
-            case method:
-                raise method_not_allowed(method.lower(), resource.plural)
+            case _:
+                raise method_not_allowed(resource.plural)
 
     async def item(self, request: web.Request) -> web.StreamResponse:
         """Serve one object: get, update, patch, delete."""
@@ -111,8 +111,8 @@ class Api:
                 return await self._patch(request, resource, address)
             case "DELETE":
                 return await self._delete(request, resource, address)
-            case method:
-                raise method_not_allowed(method.lower(), resource.plural)
+            case _:
+                raise method_not_allowed(resource.plural)
 
     async def subresource(self, request: web.Request) -> web.StreamResponse:
         """Refuse every subresource, /status among them: Argo's CRDs declare none."""
@@ -168,15 +168,19 @@ class Api:
         options = write_options(request, "Create")
         warnings = check_unknown(body, resource, options)
         created = self.store.create(resource, namespace, body, field_manager=options.manager, dry_run=options.dry_run)
+        warnings += finalizer_warnings(created["metadata"], None)
         return _answer(form.one(created), code=201, warnings=warnings)
 
     async def _update(self, request: web.Request, resource: Resource, address: tuple[str, str]) -> web.Response:
         form = negotiate(request.headers.get("Accept", ""))
         body = await json_body(request, resource.kind)
         options = write_options(request, "Update")
-        check_address(body, address)
+        if isinstance(body.get("metadata"), dict):
+            check_address(body["metadata"], address)
         warnings = check_unknown(body, resource, options)
+        old = self.store.get(resource, *address)
         updated = self.store.update(resource, *address, body, field_manager=options.manager, dry_run=options.dry_run)
+        warnings += finalizer_warnings(updated["metadata"], old and old["metadata"])
         return _answer(form.one(updated), warnings=warnings)
 
     async def _patch(self, request: web.Request, resource: Resource, address: tuple[str, str]) -> web.Response:
@@ -184,9 +188,9 @@ class Api:
         content_type = patch_type(request)
         patch = await patch_body(request, content_type)
         options = write_options(request, "Patch")
-        warnings = []
-        if content_type == MERGE_PATCH:
-            warnings = check_unknown_patch(patch, options)
+        made = self.store.patched(resource, address, patch, content_type=content_type)
+        warnings = check_unknown_patched(made, options) if isinstance(made, dict) else []
+        old = self.store.get(resource, *address)
         patched = self.store.patch(
             resource,
             *address,
@@ -195,6 +199,7 @@ class Api:
             field_manager=options.manager,
             dry_run=options.dry_run,
         )
+        warnings += finalizer_warnings(patched["metadata"], old and old["metadata"])
         return _answer(form.one(patched), warnings=warnings)
 
     async def _delete(self, request: web.Request, resource: Resource, address: tuple[str, str]) -> web.Response:
@@ -317,5 +322,6 @@ def _nothing_here() -> web.Response:
 def _answer(value: dict[str, Any], *, code: int = 200, warnings: Sequence[str] = ()) -> web.Response:
     response = web.Response(body=encode(value), status=code, content_type="application/json")
     for each in warnings:
-        response.headers.add("Warning", f'299 - "{each}"')
+        escaped = each.replace("\\", "\\\\").replace('"', '\\"')
+        response.headers.add("Warning", f'299 - "{escaped}"')
     return response

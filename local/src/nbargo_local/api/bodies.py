@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from nbargo_local.api.objects import Resource, unknown_fields
 from nbargo_local.api.options import (
     DeleteOptions,
     WriteOptions,
@@ -13,12 +12,13 @@ from nbargo_local.api.options import (
     parse_write_options,
 )
 from nbargo_local.api.patches import JSON_PATCH, MERGE_PATCH
+from nbargo_local.api.schema import Resource, go_type, patch_refused, unknown_fields
 from nbargo_local.api.statuses import (
     VERSION,
     ApiError,
     bad_request,
-    invalid,
-    invalid_value,
+    internal,
+    not_an_object,
     not_local,
     too_big,
     unsupported_media_type,
@@ -29,6 +29,8 @@ BODY_LIMIT: Final = 3 * 1024 * 1024
 
 _PATCH_OPERATIONS: Final = 10_000  # kube-apiserver's maxJSONPatchOperations
 _APPLY: Final = "application/apply-patch+yaml"
+_GO_PATCHES: Final = {MERGE_PATCH: "map[string]interface {}", JSON_PATCH: "[]handlers.jsonPatchOp"}
+_SHOWN_BYTES: Final = 30  # of a body that is not recognised (apiserver's create.go)
 
 
 async def _read(request: web.Request) -> bytes:
@@ -49,8 +51,26 @@ async def json_body(request: web.Request, kind: str) -> Any:
         ApiError: 400, 413, or 415 for another media type than JSON.
     """
     _require_json(request)
-    complaint = f"the object provided is unrecognized (must be of type {kind}): "
-    return _decode(await _read(request), f"{complaint}couldn't get version/kind; json parse error: ")
+    raw = await _read(request)
+    try:
+        body = _decode(raw)
+    except ValueError as error:
+        raise _unrecognised(kind, raw, f"couldn't get version/kind; json parse error: {error}") from error
+    if not isinstance(body, dict | None):
+        raise _unrecognised(kind, raw, not_an_object(go_type(body)))
+    if not body or not body.get("kind"):
+        raise _unrecognised(kind, raw, f"Object 'Kind' is missing in '{raw.decode(errors='replace')}'")
+    return body
+
+
+def _unrecognised(kind: str, raw: bytes, why: str) -> ApiError:
+    """Build the 400 for a body that is no object; with its beginning, in hex where it is no JSON object."""
+    start = raw[:_SHOWN_BYTES]
+    shown = start.decode(errors="replace") if raw.startswith(b"{") else start.hex()
+    more = " ..." if len(raw) > _SHOWN_BYTES else ""
+    return bad_request(
+        f"the object provided is unrecognized (must be of type {kind}): {why} ({shown or '<empty>'}{more})"
+    )
 
 
 def _require_json(request: web.Request) -> None:
@@ -62,11 +82,18 @@ def _require_json(request: web.Request) -> None:
         raise unsupported_media_type(["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"])
 
 
-def _decode(body: bytes, complaint: str) -> Any:
+def _decode(body: bytes) -> Any:
+    """Decode JSON.
+
+    Raises:
+        ValueError: It is none; the message is not that of Python's decoder, which changes with its versions.
+    """
+    if not body.strip():
+        raise ValueError("unexpected end of JSON input")
     try:
         return json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise bad_request(f"{complaint}{error}") from error
+        raise ValueError("the body is not JSON") from error
 
 
 def _refuse_constant(text: str) -> Any:
@@ -97,9 +124,15 @@ async def patch_body(request: web.Request, content_type: str) -> Any:
     Raises:
         ApiError: 400, or 413 for too many bytes or operations.
     """
-    patch = _decode(await _read(request), "error decoding patch: ")
+    try:
+        patch = _decode(await _read(request))
+    except ValueError as error:
+        raise bad_request(f"error decoding patch: {error}") from error
+    if patch is None and content_type == MERGE_PATCH:
+        raise bad_request("Invalid JSON Patch")
     if not isinstance(patch, dict if content_type == MERGE_PATCH else list):
-        raise bad_request("error decoding patch: it has another JSON type than its media type says")
+        found, wanted = go_type(patch), _GO_PATCHES[content_type]
+        raise bad_request(f"error decoding patch: json: cannot unmarshal {found} into Go value of type {wanted}")
     if content_type == JSON_PATCH and len(patch) > _PATCH_OPERATIONS:
         message = f"The allowed maximum operations in a JSON patch is {_PATCH_OPERATIONS}, got {len(patch)}"
         raise ApiError(413, "RequestEntityTooLarge", f"Request entity too large: {message}")
@@ -127,64 +160,40 @@ async def delete_options(request: web.Request) -> DeleteOptions:
         ApiError: 400, 413, 415 or 422.
     """
     body = await _read(request)
-    if body:
-        _require_json(request)
-    return parse_delete_options(request.query, _decode(body, "") if body else None)
+    if not body:
+        return parse_delete_options(request.query, None)
+    _require_json(request)
+    try:
+        decoded = _decode(body)
+    except ValueError as error:
+        raise bad_request(str(error)) from error
+    if not isinstance(decoded, dict):
+        raise internal(not_an_object(go_type(decoded)))
+    return parse_delete_options(request.query, decoded)
 
 
-def check_address(body: Any, address: tuple[str, str]) -> None:
-    """Require that a PUT's object is the one of its path.
-
-    Args:
-        body: The decoded body.
-        address: Namespace and name of the path.
-
-    Raises:
-        ApiError: 400, it is another one.
-    """
-    metadata = body.get("metadata") if isinstance(body, dict) else None
-    if not isinstance(metadata, dict):
-        return
-    namespace, name = address
-    found = metadata.get("name") or ""
-    if not found:
-        raise bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
-    if found != name:
-        raise bad_request(f"the name of the object ({found}) does not match the name on the URL ({name})")
-    if (metadata.get("namespace") or namespace) != namespace:
-        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
-
-
-def check_unknown(body: Any, resource: Resource, options: WriteOptions) -> list[str]:
+def check_unknown(body: dict[str, Any], resource: Resource, options: WriteOptions) -> list[str]:
     """Return the warnings for fields that will be pruned.
 
     Raises:
         ApiError: 400, there are such fields and the request says Strict.
     """
-    unknown = unknown_fields(body) if isinstance(body, dict) else []
-    texts = [f'unknown field "{each}"' for each in unknown]
+    texts = [f'unknown field "{each}"' for each in unknown_fields(body)]
     if texts and options.validation == "Strict":
         raise bad_request(
             f'{resource.kind} in version "{VERSION}" cannot be handled as a {resource.kind}: '
             f"strict decoding error: {', '.join(texts)}"
         )
-    return _as_warnings(texts, options)
+    return texts if options.validation == "Warn" else []
 
 
-def check_unknown_patch(patch: dict[str, Any], options: WriteOptions) -> list[str]:
-    """Do the same for a merge patch.
+def check_unknown_patched(patched: dict[str, Any], options: WriteOptions) -> list[str]:
+    """Do the same for an object that a patch has made.
 
     Raises:
         ApiError: 422, there are such fields and the request says Strict.
     """
-    texts = [f'unknown field "{each}"' for each in unknown_fields(patch)]
+    texts = [f'unknown field "{each}"' for each in unknown_fields(patched)]
     if texts and options.validation == "Strict":
-        why = f"strict decoding error: {', '.join(texts)}"
-        raise invalid("", "", [invalid_value("patch", patch, why)], group="")
-    return _as_warnings(texts, options)
-
-
-def _as_warnings(texts: list[str], options: WriteOptions) -> list[str]:
-    if options.validation != "Warn":
-        return []
-    return [each.replace("\\", "\\\\").replace('"', '\\"') for each in texts]
+        raise patch_refused(patched, f"strict decoding error: {', '.join(texts)}")
+    return texts if options.validation == "Warn" else []

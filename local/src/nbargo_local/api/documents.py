@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nbargo_local.api.objects import RESOURCES, Resource
+from nbargo_local.api.schema import RESOURCES, Resource
 from nbargo_local.api.statuses import API_VERSION, GROUP, VERSION
 
 _SHORT_NAMES = {"workflows": ["wf"], "cronworkflows": ["cwf", "cronwf"]}

@@ -7,6 +7,7 @@ does. The rules for resourceVersion are those of "Semantics for get and list" in
 import asyncio
 import base64
 import json
+import posixpath
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,17 +145,22 @@ def _encode(revision: int, start: str) -> str:
 
 
 def _decode(token: str) -> tuple[int, str]:
-    refusal = bad_request("invalid continue token: continue key is not valid")
+    """Read a continue token, with the checks of apiserver's pkg/storage/continue.go."""
+    complaint = "invalid continue token: continue key is not valid"
     try:
         padded = token + "=" * (-len(token) % 4)
         fields = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except ValueError as error:
-        raise refusal from error
-    if not isinstance(fields, dict) or fields.get("v") != _TOKEN_VERSION:
-        raise refusal
-    revision, start = fields.get("rv"), fields.get("start")
-    if not isinstance(revision, int) or not isinstance(start, str) or not revision or not start:
-        raise refusal
+        version, revision, start = (fields.get(key) or "" for key in ("v", "rv", "start"))
+    except (ValueError, AttributeError) as error:
+        raise bad_request(complaint) from error
+    if version != _TOKEN_VERSION:
+        raise bad_request(f"{complaint}: server does not recognize this encoded version {version}")
+    if not isinstance(revision, int) or not revision:
+        raise bad_request(f"{complaint}: incorrect encoded start resourceVersion (version {version})")
+    if not isinstance(start, str) or not start:
+        raise bad_request(f"{complaint}: encoded start key empty (version {version})")
+    if posixpath.normpath(f"/{start}") != f"/{start}":
+        raise bad_request(f"{complaint}: {start}")
     return revision, start
 
 

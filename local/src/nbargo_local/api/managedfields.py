@@ -12,6 +12,9 @@ from nbargo_local.api.statuses import API_VERSION
 
 FieldPath = tuple[str, ...]
 
+_ITSELF = "."
+_WITH_ITEMS = {("f:metadata", f"f:{name}") for name in ("labels", "annotations", "finalizers", "ownerReferences")}
+
 MANAGER_LIMIT = 128
 """Characters of a field manager's name."""
 
@@ -75,7 +78,7 @@ def _fields(obj: dict[str, Any]) -> dict[FieldPath, str]:
     metadata = obj.get("metadata", {})
     fields: dict[FieldPath, str] = {}
     for name, items in _owned_items(metadata).items():
-        fields["f:metadata", f"f:{name}", "."] = ""
+        fields["f:metadata", f"f:{name}", _ITSELF] = ""
         fields |= {("f:metadata", f"f:{name}", key): value for key, value in items.items()}
     if "generateName" in metadata:
         fields["f:metadata", "f:generateName"] = metadata["generateName"]
@@ -107,10 +110,14 @@ def _tree(paths: set[FieldPath]) -> dict[str, Any]:
         node = tree
         for part in path:
             node = node.setdefault(part, {})
+    # A map or list of which nothing but itself is owned is written as a leaf.
+    for name, items in tree.get("f:metadata", {}).items():
+        if items == {_ITSELF: {}}:
+            tree["f:metadata"][name] = {}
     return tree
 
 
 def _paths(tree: dict[str, Any], prefix: FieldPath = ()) -> set[FieldPath]:
     if not tree:
-        return {prefix}
+        return {(*prefix, _ITSELF) if prefix in _WITH_ITEMS else prefix}
     return {path for key, child in tree.items() for path in _paths(child, (*prefix, key))}

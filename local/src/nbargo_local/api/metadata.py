@@ -14,6 +14,7 @@ ANNOTATIONS_LIMIT = 256 * 1024
 """Bytes of all annotation keys and values together."""
 
 _IMMUTABLE = ("name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds")
+_STANDARD_FINALIZERS = {"kubernetes", "orphan", "foregroundDeletion"}
 _LABEL_VALUE_LIMIT = 63
 _SUBDOMAIN_LIMIT = 253
 _DNS_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -143,6 +144,22 @@ def check_metadata_update(new: dict[str, Any], old: dict[str, Any]) -> list[Caus
         *_check_labels(new.get("labels") or {}),
         *_check_annotations(new.get("annotations") or {}),
         *_check_owners(new.get("ownerReferences") or []),
+    ]
+
+
+def finalizer_warnings(new: dict[str, Any], old: dict[str, Any] | None) -> list[str]:
+    """Warn of finalizers that any other program may also choose.
+
+    Args:
+        new: The metadata that were stored.
+        old: Those before; None for a creation.
+    """
+    added = {*new.get("finalizers", ())} - {*(old or {}).get("finalizers", ())}
+    why = "prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers"
+    return [
+        f"metadata.finalizers: {quoted(each)}: {why}"
+        for each in sorted(added - _STANDARD_FINALIZERS)
+        if "/" not in each
     ]
 
 

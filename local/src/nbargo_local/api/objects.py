@@ -1,43 +1,25 @@
-"""What one object of the Argo API looks like: its resource, its schema, and the fields that the server sets.
-
-The schema is that of Argo's minimal CRDs: apiVersion, kind, metadata, spec and status, where spec is required and spec
-and status are objects of any content. Other top-level fields are pruned, as the real server does.
-"""
+"""One object of the Argo API through its life: the fields that the server sets, and what a write may not change."""
 
 import copy
 import json
 import secrets
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from nbargo_local.api.metadata import check_metadata, check_metadata_update
+from nbargo_local.api.schema import SERVER_FIELDS, Resource, check_schema, patch_refused
 from nbargo_local.api.statuses import (
     API_VERSION,
     GROUP,
-    VERSION,
     Cause,
     bad_request,
     conflict,
     internal,
     invalid,
     invalid_value,
-    quoted,
-    required,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """A resource of argoproj.io/v1alpha1.
-
-    Args:
-        plural: Its name in paths.
-        kind: Its kind in objects.
-    """
-
-    plural: str
-    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +35,11 @@ class Preconditions:
     resource_version: str | None = None
 
 
-WORKFLOWS = Resource("workflows", "Workflow")
-CRONWORKFLOWS = Resource("cronworkflows", "CronWorkflow")
-RESOURCES = (WORKFLOWS, CRONWORKFLOWS)
-
-_TOP_LEVEL = ("apiVersion", "kind", "metadata", "spec", "status")
-_STRINGS = ("name", "namespace", "generateName", "uid", "resourceVersion")
-_STRING_MAPS = ("labels", "annotations")
-_LISTS = {"finalizers": str, "ownerReferences": dict}
-_SERVER_FIELDS = (
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "generation",
-    "managedFields",
-)
-_METADATA = (*_STRINGS, *_STRING_MAPS, *_LISTS, *_SERVER_FIELDS)
-
 # As k8s.io/apimachinery's utilrand: no vowels, and no characters that are easily confused.
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX_LENGTH = 5
 _GENERATED_LIMIT = 63
+_GENERATE_TRIES = 8  # kube-apiserver's RetryGenerateName
 
 
 def key_of(obj: dict[str, Any]) -> str:
@@ -99,51 +65,6 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return _content(one) == _content(other)
 
 
-def unknown_fields(body: dict[str, Any]) -> list[str]:
-    """Name the fields of a request's body that the schema does not know and that will be pruned."""
-    metadata = body.get("metadata")
-    nested = [key for key in metadata if key not in _METADATA] if isinstance(metadata, dict) else []
-    nested = [key for key in nested if key != "selfLink"]
-    return [
-        *(key for key in body if key not in _TOP_LEVEL),
-        *(f"metadata.{key}" for key in nested),
-    ]
-
-
-def normalised(body: Any, resource: Resource) -> dict[str, Any]:
-    """Copy a request's object, without what the schema does not know.
-
-    Args:
-        body: The decoded body.
-        resource: What the request's path says that it is.
-
-    Returns:
-        A deep copy, whose metadata is an object with fields of the right types.
-
-    Raises:
-        ApiError: 400, it is not an object of this API at all.
-    """
-    if not isinstance(body, dict):
-        raise bad_request(
-            f"the object provided is unrecognized (must be of type {resource.kind}): "
-            "couldn't get version/kind; json parse error: the body is not an object"
-        )
-    if not body.get("kind") or not isinstance(body["kind"], str):
-        raise bad_request(
-            f"the object provided is unrecognized (must be of type {resource.kind}): "
-            f"Object 'Kind' is missing in '{_shortened(body)}'"
-        )
-    if body.get("apiVersion") != API_VERSION:
-        raise bad_request(
-            f"the API version in the data ({body.get('apiVersion') or ''}) does not match "
-            f"the expected API version ({API_VERSION})"
-        )
-    # The CRDs say of no field that it is nullable, so null is as if it were not there.
-    copied = {key: copy.deepcopy(body[key]) for key in _TOP_LEVEL if body.get(key) is not None}
-    copied["metadata"] = _typed_metadata(copied.get("metadata"), resource)
-    return copied
-
-
 def initial_metadata(metadata: dict[str, Any], namespace: str, time: str) -> dict[str, Any]:
     """Fill in what the server sets on creation.
 
@@ -152,7 +73,7 @@ def initial_metadata(metadata: dict[str, Any], namespace: str, time: str) -> dic
         namespace: Of the request's path.
         time: Now, RFC 3339 in whole seconds.
     """
-    kept = {key: value for key, value in metadata.items() if key not in _SERVER_FIELDS}
+    kept = {key: value for key, value in metadata.items() if key not in SERVER_FIELDS}
     return kept | {
         "namespace": namespace,
         "uid": str(uuid.uuid4()),
@@ -161,10 +82,20 @@ def initial_metadata(metadata: dict[str, Any], namespace: str, time: str) -> dic
     }
 
 
-def generated_name(prefix: str) -> str:
-    """Make up a name: the prefix, shortened if need be, and five random characters."""
-    suffix = "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(_SUFFIX_LENGTH))
-    return prefix[: _GENERATED_LIMIT - _SUFFIX_LENGTH] + suffix
+def free_name(prefix: str, is_taken: Callable[[str], bool]) -> str:
+    """Make up a name: the prefix, shortened if need be, and five random characters.
+
+    Args:
+        prefix: The object's generateName.
+        is_taken: Tells whether there is an object of a name; after eight tries a taken one is returned.
+    """
+    name = ""
+    for _ in range(_GENERATE_TRIES):
+        suffix = "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(_SUFFIX_LENGTH))
+        name = prefix[: _GENERATED_LIMIT - _SUFFIX_LENGTH] + suffix
+        if not is_taken(name):
+            break
+    return name
 
 
 def keep_server_fields(body: dict[str, Any], old: dict[str, Any]) -> None:
@@ -260,7 +191,7 @@ def check_create(body: dict[str, Any], resource: Resource) -> None:
         ApiError: 422, with one cause for each field.
     """
     causes = _check_kind(body, resource)
-    causes = causes or [*check_metadata(body["metadata"]), *_check_schema(body)]
+    causes = causes or [*check_metadata(body["metadata"]), *check_schema(body)]
     if causes:
         raise invalid(body["kind"], body["metadata"].get("name", ""), causes)
 
@@ -275,7 +206,7 @@ def check_update(body: dict[str, Any], old: dict[str, Any], resource: Resource) 
     causes = [
         *check_metadata(body["metadata"]),
         *update_causes,
-        *(_check_kind(body, resource) or [*update_causes, *_check_schema(body)]),
+        *(_check_kind(body, resource) or [*update_causes, *check_schema(body)]),
     ]
     if causes:
         raise invalid(body["kind"], body["metadata"].get("name", ""), causes)
@@ -292,20 +223,32 @@ def check_patched(patched: Any, address: tuple[str, str]) -> None:
         ApiError: 400 for another name or namespace, 422 for another type.
     """
     if not isinstance(patched, dict) or not patched.get("kind"):
-        text = json.dumps(patched, separators=(",", ":"))
-        why = f"Object 'Kind' is missing in '{text}'"
-        raise invalid("", "", [invalid_value("patch", text, why)], group="")
-    namespace, name = address
+        text = json.dumps(patched, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        raise patch_refused(patched, f"Object 'Kind' is missing in '{text}'")
     if patched.get("apiVersion") != API_VERSION:
         cause = invalid_value("apiVersion", patched.get("apiVersion"), f"must be {API_VERSION}")
-        raise invalid(patched["kind"], name, [cause], group="")
-    metadata = patched.get("metadata")
-    found = metadata if isinstance(metadata, dict) else {}
-    if found.get("name") != name:
-        raise bad_request(
-            f"the name of the object ({found.get('name') or ''}) does not match the name on the URL ({name})"
-        )
-    if (found.get("namespace") or namespace) != namespace:
+        raise invalid(patched["kind"], address[1], [cause], group="")
+    check_address(patched.get("metadata"), address)
+
+
+def check_address(metadata: Any, address: tuple[str, str]) -> None:
+    """Check that an object is the one of the request's path.
+
+    Args:
+        metadata: What a client sent, of any type.
+        address: The namespace and name of the path.
+
+    Raises:
+        ApiError: 400, it is another one.
+    """
+    namespace, name = address
+    fields = metadata if isinstance(metadata, dict) else {}
+    found = fields.get("name") or ""
+    if not found:
+        raise bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
+    if found != name:
+        raise bad_request(f"the name of the object ({found}) does not match the name on the URL ({name})")
+    if (fields.get("namespace") or namespace) != namespace:
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
 
 
@@ -315,80 +258,7 @@ def _content(obj: dict[str, Any]) -> str:
     return json.dumps(obj | {"metadata": metadata}, sort_keys=True)
 
 
-def _shortened(body: dict[str, Any]) -> str:
-    text = json.dumps(body)
-    return text if len(text) <= 1024 else text[:1024] + "..."  # noqa: PLR2004 - for a person
-
-
-def _typed_metadata(metadata: Any, resource: Resource) -> dict[str, Any]:
-    """Keep the known fields that are set; null and empty say nothing, as in Go's ObjectMeta."""
-    if metadata is None:
-        return {}
-    if not isinstance(metadata, dict):
-        raise _type_error(resource, metadata, "", "v1.ObjectMeta")
-    known = {key: metadata[key] for key in _METADATA if metadata.get(key) is not None}
-    for key in _STRINGS:
-        _text(resource, key, known.get(key))
-    for key in _STRING_MAPS:
-        if key in known:
-            known[key] = _string_map(resource, key, known[key])
-    for key, kind in _LISTS.items():
-        entries = known.get(key, [])
-        if not isinstance(entries, list) or not all(isinstance(each, kind) for each in entries):
-            wanted = "[]string" if kind is str else "[]v1.OwnerReference"
-            raise _type_error(resource, entries, f"ObjectMeta.{key}", wanted)
-    return {key: value for key, value in known.items() if value not in ("", {}, [])}
-
-
-def _string_map(resource: Resource, key: str, entries: Any) -> dict[str, str]:
-    if not isinstance(entries, dict):
-        raise _type_error(resource, entries, f"ObjectMeta.{key}", "map[string]string")
-    return {name: _text(resource, key, each) for name, each in entries.items()}
-
-
-def _text(resource: Resource, key: str, value: Any) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise _type_error(resource, value, f"ObjectMeta.{key}", "string")
-    return value
-
-
-def _type_error(resource: Resource, value: Any, field: str, wanted: str) -> Exception:
-    where = f"Go struct field {field}" if field else "Go value"
-    return bad_request(
-        f'{resource.kind} in version "{VERSION}" cannot be handled as a {resource.kind}: json: '
-        f"cannot unmarshal {_json_type(value)} into {where} of type {wanted}"
-    )
-
-
-def _json_type(value: Any) -> str:
-    match value:
-        case bool():
-            return "boolean"
-        case int() | float():
-            return "number"
-        case str():
-            return "string"
-        case list():
-            return "array"
-        case None:
-            return "null"
-        case _:
-            return "object"
-
-
 def _check_kind(body: dict[str, Any], resource: Resource) -> list[Cause]:
     if body["kind"] == resource.kind:
         return []
     return [invalid_value("kind", body["kind"], f"must be {resource.kind}")]
-
-
-def _check_schema(body: dict[str, Any]) -> list[Cause]:
-    causes = [] if "spec" in body else [required("spec")]
-    for field in ("spec", "status"):
-        if field in body and not isinstance(body[field], dict):
-            found = quoted(_json_type(body[field]))
-            message = f"Invalid value: {found}: {field} in body must be of type object: {found}"
-            causes.append(Cause("FieldValueTypeInvalid", field, message))
-    return causes

@@ -12,8 +12,10 @@ from nbargo_local.api.statuses import (
     Cause,
     bad_request,
     forbidden_field,
+    internal,
     invalid,
     invalid_value,
+    quoted,
     unsupported_value,
 )
 from nbargo_local.api.store import Propagation
@@ -168,7 +170,7 @@ def parse_write_options(query: Mapping[str, str], *, verb: str, user_agent: str)
     return WriteOptions(manager or manager_of_user_agent(user_agent), dry_run == "All", validation or "Warn")
 
 
-def parse_delete_options(query: Mapping[str, str], body: Any) -> DeleteOptions:
+def parse_delete_options(query: Mapping[str, str], body: dict[str, Any] | None) -> DeleteOptions:
     """Read the options of a delete: the body's, or the query's when there is no body.
 
     Args:
@@ -176,15 +178,17 @@ def parse_delete_options(query: Mapping[str, str], body: Any) -> DeleteOptions:
         body: The decoded body; None when there was none.
 
     Raises:
-        ApiError: 400 for what cannot be read, 422 for what is not valid.
+        ApiError: 400 for what cannot be read, 422 for what is not valid, 500 for a body of another kind.
     """
     if body is None:
         body = {key: query[key] for key in ("propagationPolicy",) if key in query}
         body |= {"dryRun": [query["dryRun"]]} if query.get("dryRun") else {}
         orphan = _flag(query.get("orphanDependents"))
         body |= {"orphanDependents": orphan} if orphan is not None else {}
-    elif not isinstance(body, dict) or body.get("kind", "DeleteOptions") != "DeleteOptions":
-        raise bad_request("decoded object cannot be converted to DeleteOptions")
+    elif (kind := body.get("kind", "DeleteOptions")) != "DeleteOptions":
+        version = quoted(body.get("apiVersion") or "")
+        where = "pkg/runtime/scheme.go:110"  # of the real server's source
+        raise internal(f'no kind {quoted(kind)} is registered for version {version} in scheme "{where}"')
     policy, orphan = body.get("propagationPolicy"), body.get("orphanDependents")
     causes = _check_policy(policy, orphan) + _check_dry_run(body.get("dryRun") or [])
     if causes:

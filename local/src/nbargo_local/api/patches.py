@@ -9,6 +9,7 @@ import json
 import re
 from typing import Any
 
+from nbargo_local.api.schema import go_type
 from nbargo_local.api.statuses import bad_request, patch_rejected
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -67,7 +68,8 @@ def json_patch(target: dict[str, Any], patch: list[Any]) -> Any:
 
 def _check_shape(operation: Any) -> None:
     if not isinstance(operation, dict):
-        raise bad_request("error decoding patch: an operation is not an object")
+        found = f"json: cannot unmarshal {go_type(operation)}"
+        raise bad_request(f"error decoding patch: {found} into Go value of type handlers.jsonPatchOp")
     name = operation.get("op")
     if name not in _OPERATIONS:
         raise patch_rejected()

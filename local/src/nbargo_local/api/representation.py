@@ -9,8 +9,8 @@ from email.message import Message
 from typing import Any, Literal
 
 from nbargo_local.api.listing import Page
-from nbargo_local.api.objects import Resource
-from nbargo_local.api.statuses import API_VERSION, ApiError, not_acceptable, not_local
+from nbargo_local.api.schema import Resource
+from nbargo_local.api.statuses import API_VERSION, ApiError, internal, not_acceptable, not_local
 
 _META_API = "meta.k8s.io/v1"
 _PARTIAL, _PARTIAL_LIST = "PartialObjectMetadata", "PartialObjectMetadataList"
@@ -33,12 +33,10 @@ class Form:
         """Show one object.
 
         Raises:
-            ApiError: 406, the form is that of a list.
+            ApiError: 500, the form is that of a list.
         """
         if self.shape == "metadata list":
-            raise not_acceptable(
-                f"you requested {_PARTIAL_LIST}, but the requested object is not a list (*unstructured.Unstructured)"
-            )
+            raise internal("content is not a list")
         return _metadata_only(obj) if self.shape == "metadata" else obj
 
     def many(self, page: Page, resource: Resource) -> dict[str, Any]:
@@ -61,7 +59,7 @@ class Form:
         if page.continue_token:
             metadata["continue"] = page.continue_token
         items = [_metadata_only(each) for each in page.items]
-        return _list(_META_API, _PARTIAL_LIST, metadata, items)
+        return _list(_META_API, _PARTIAL_LIST, metadata, items or None)
 
     def bookmark(self, resource: Resource, revision: int, *, initial_end: bool) -> dict[str, Any]:
         """Make the object of a bookmark: a resourceVersion, and nothing else.
@@ -131,5 +129,6 @@ def _metadata_only(obj: dict[str, Any]) -> dict[str, Any]:
     return {"kind": _PARTIAL, "apiVersion": _META_API, "metadata": obj["metadata"]}
 
 
-def _list(api_version: str, kind: str, metadata: dict[str, Any], items: list[dict[str, Any]]) -> dict[str, Any]:
+def _list(api_version: str, kind: str, metadata: dict[str, Any], items: list[dict[str, Any]] | None) -> dict[str, Any]:
+    """Put a list together; one without items has null for them where Go's slice was never made."""
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "items": items}

@@ -207,6 +207,8 @@ def _parse_fields(text: str) -> tuple[tuple[str, bool, str], ...]:
         if not parts:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{term}'")
         path, operator, value = parts.groups()
+        if not path and not value and operator != "!=":
+            continue  # the real server takes nothing for everything
         if path not in _FIELDS:
             raise bad_request(f"field label not supported: {path}")
         found.append((path, operator != "!=", value))

@@ -5,6 +5,7 @@ letter of kube-apiserver 1.34.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ API_VERSION = f"{GROUP}/{VERSION}"
 
 _OPTIMISTIC_LOCK = "the object has been modified; please apply your changes to the latest version and try again"
 _RETRY_AFTER_SECONDS = 1
+_ESCAPE = re.compile(r"\\u(00[01][0-9a-f])")  # of a control character, in JSON
 
 
 class ApiError(ClusterError):
@@ -74,8 +76,14 @@ class Cause:
 
 
 def quoted(value: object) -> str:
-    """Write a value as the real server does in a message: strings and structures as JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """Write a value as the real server does in a message: strings as Go's %q, structures as JSON."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ESCAPE.sub(_go_escape, text) if isinstance(value, str) else text
+
+
+def _go_escape(found: re.Match[str]) -> str:
+    code = int(found.group(1), 16)
+    return {7: r"\a", 11: r"\v"}.get(code, rf"\x{code:02x}")
 
 
 def invalid_value(field: str, value: object, detail: str) -> Cause:
@@ -111,10 +119,16 @@ def not_found(plural: str, name: str) -> ApiError:
     return ApiError(404, "NotFound", f"{plural}.{GROUP} {quoted(name)} not found", details=details)
 
 
-def already_exists(plural: str, name: str) -> ApiError:
-    """Build 409 for a name that is taken."""
+def already_exists(plural: str, name: str, *, leaving: bool = False) -> ApiError:
+    """Build 409 for a name that is taken.
+
+    Args:
+        plural: The resource.
+        name: The name.
+        leaving: Whether the object that has it is marked for deletion.
+    """
     details = {"name": name, "group": GROUP, "kind": plural}
-    message = f"{plural}.{GROUP} {quoted(name)} already exists"
+    message = f"{'object is being deleted: ' if leaving else ''}{plural}.{GROUP} {quoted(name)} already exists"
     return ApiError(409, "AlreadyExists", message, details=details)
 
 
@@ -169,9 +183,9 @@ def unauthorized() -> ApiError:
     return ApiError(401, "Unauthorized", "Unauthorized")
 
 
-def method_not_allowed(action: str, plural: str) -> ApiError:
-    """Build 405: the resource knows no such action."""
-    message = f'{action} is not supported on resources of kind "{plural}.{GROUP}"'
+def method_not_allowed(plural: str) -> ApiError:
+    """Build 405: there is no verb for the request's method, so the message begins with none."""
+    message = f' is not supported on resources of kind "{plural}.{GROUP}"'
     details = {"group": GROUP, "kind": plural}
     return ApiError(405, "MethodNotAllowed", message, details=details)
 
@@ -207,6 +221,19 @@ def too_big(limit: int) -> ApiError:
 def internal(message: str) -> ApiError:
     """Build 500, as the real server does where an input is checked late."""
     return ApiError(500, "", message)
+
+
+def not_an_object(found: str) -> str:
+    """Say what Go's decoder says of a body that should be an object with apiVersion and kind.
+
+    Args:
+        found: The body's JSON type.
+    """
+    fields = "; ".join(
+        f'{name} string "json:\\"{key},omitempty\\""' for name, key in (("APIVersion", "apiVersion"), ("Kind", "kind"))
+    )
+    what = f"json: cannot unmarshal {found} into Go value of type struct {{ {fields} }}"
+    return f"couldn't get version/kind; json parse error: {what}"
 
 
 def patch_rejected() -> ApiError:

@@ -13,8 +13,16 @@ from typing import Any, Literal
 
 from nbargo_local.api import objects
 from nbargo_local.api.managedfields import track
-from nbargo_local.api.objects import CRONWORKFLOWS, RESOURCES, WORKFLOWS, Preconditions, Resource
+from nbargo_local.api.objects import Preconditions
 from nbargo_local.api.patches import JSON_PATCH, MERGE_PATCH, json_patch, merge_patch
+from nbargo_local.api.schema import (
+    CRONWORKFLOWS,
+    RESOURCES,
+    WORKFLOWS,
+    Resource,
+    normalised,
+    normalised_patched,
+)
 from nbargo_local.api.selectors import Selector
 from nbargo_local.api.statuses import (
     already_exists,
@@ -42,9 +50,6 @@ CONTROLLER = "workflow-controller"
 
 _OBJECT_LIMIT = 3 * 512 * 1024
 """Bytes that etcd accepts in one request (its --max-request-bytes, 1.5 MiB)."""
-
-_GENERATE_TRIES = 8
-"""How often a taken generated name is tried again (kube-apiserver, RetryGenerateName)."""
 
 _ORPHAN, _FOREGROUND = "orphan", "foregroundDeletion"
 
@@ -144,7 +149,7 @@ class Store:
         Raises:
             ApiError: 400, 409 for a name that is taken, 422 for an object that is not valid.
         """
-        body = objects.normalised(body, resource)
+        body = normalised(body, resource)
         metadata = body["metadata"]
         if metadata.pop("resourceVersion", "") not in {"", "0"}:
             raise internal("resourceVersion should not be set on objects to be created")
@@ -153,11 +158,13 @@ class Store:
         time = self._time()
         body["metadata"] = objects.initial_metadata(metadata, namespace, time)
         if not metadata.get("name") and metadata.get("generateName"):
-            body["metadata"]["name"] = self._free_name(resource, namespace, body["metadata"])
+            body["metadata"]["name"] = objects.free_name(
+                metadata["generateName"], lambda name: self.get(resource, namespace, name) is not None
+            )
         objects.check_create(body, resource)
         name = body["metadata"]["name"]
-        if self.get(resource, namespace, name) is not None:
-            raise already_exists(resource.plural, name)
+        if (taken := self.get(resource, namespace, name)) is not None:
+            raise already_exists(resource.plural, name, leaving="deletionTimestamp" in taken["metadata"])
         body["metadata"]["managedFields"] = track(body, None, manager=field_manager, time=time)
         return body if dry_run else self._commit("ADDED", resource, body, None)
 
@@ -187,7 +194,7 @@ class Store:
         Raises:
             ApiError: 404, 409 for a stale resourceVersion or another uid, 422 for an object that is not valid.
         """
-        body = objects.normalised(body, resource)
+        body = normalised(body, resource)
         old = self.get(resource, namespace, name)
         if old is None:
             raise not_found(resource.plural, name)
@@ -222,15 +229,30 @@ class Store:
         Raises:
             ApiError: 404, 409 for a resourceVersion in the patch that is stale, 415 for another kind of patch, 422.
         """
+        patched = self.patched(resource, (namespace, name), patch, content_type=content_type)
+        objects.check_patched(patched, (namespace, name))
+        body = normalised_patched(patched)
+        old = self._objects[resource][f"{namespace}/{name}"]
+        return self._replace(resource, body, old, field_manager=field_manager, dry_run=dry_run)
+
+    def patched(self, resource: Resource, address: tuple[str, str], patch: Any, *, content_type: str) -> Any:
+        """Return what a patch makes of an object, before anything is checked, and store nothing.
+
+        Args:
+            resource: What it is.
+            address: Its namespace and name.
+            patch: The decoded patch.
+            content_type: Which kind of patch it is.
+
+        Raises:
+            ApiError: 404, 415 for another kind of patch, 422 for a JSON patch that does not fit.
+        """
         if content_type not in {MERGE_PATCH, JSON_PATCH}:
             raise unsupported_media_type([JSON_PATCH, MERGE_PATCH])
-        old = self.get(resource, namespace, name)
+        old = self.get(resource, *address)
         if old is None:
-            raise not_found(resource.plural, name)
-        patched = merge_patch(old, patch) if content_type == MERGE_PATCH else json_patch(old, patch)
-        objects.check_patched(patched, (namespace, name))
-        body = objects.normalised(patched, resource)
-        return self._replace(resource, body, old, field_manager=field_manager, dry_run=dry_run)
+            raise not_found(resource.plural, address[1])
+        return merge_patch(old, patch) if content_type == MERGE_PATCH else json_patch(old, patch)
 
     def delete(
         self,
@@ -372,14 +394,6 @@ class Store:
         for subscription in tuple(self._subscriptions):
             subscription.push(event)
         return body
-
-    def _free_name(self, resource: Resource, namespace: str, metadata: dict[str, Any]) -> str:
-        name = ""
-        for _ in range(_GENERATE_TRIES):
-            name = objects.generated_name(metadata["generateName"])
-            if self.get(resource, namespace, name) is None:
-                break
-        return name
 
     def _time(self) -> str:
         return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

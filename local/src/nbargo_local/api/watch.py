@@ -102,6 +102,8 @@ class Watch:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._duration()
+        if self.form.shape == "metadata list":
+            return  # the real server says 200 before it sees that an event's object is no list
         try:
             await self._wait_for_start()
             await response.write(b"".join(self._opening()))

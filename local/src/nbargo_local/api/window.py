@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from nbargo_local.api.objects import Resource, key_of
+from nbargo_local.api.objects import key_of
+from nbargo_local.api.schema import Resource
 from nbargo_local.api.statuses import expired
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
