@@ -8,6 +8,8 @@ import httpx
 from support.waiting import eventually
 
 ENDED = {"COMPLETED", "FAILED", "STOPPED"}
+# The UI asks every ten seconds. A request keeps a processor busy for some milliseconds, which the job needs.
+_POLL_SECONDS = 0.1
 
 
 class Rest:
@@ -81,7 +83,7 @@ class Rest:
             assert status in statuses or status not in ENDED, f"ended as {status}: {last['status_message']}"
             return status in statuses
 
-        eventually(look, what=f"job {job_id} is {' or '.join(statuses)}", seconds=seconds)
+        eventually(look, what=f"job {job_id} is {' or '.join(statuses)}", seconds=seconds, every=_POLL_SECONDS)
         return last
 
     def wait_for_end(self, job_id: str, *, seconds: float = 60.0) -> dict[str, Any]:
@@ -89,7 +91,8 @@ class Rest:
 
     def wait_for_another(self, job_id: str, status: str) -> dict[str, Any]:
         """Wait until the job no longer has this status."""
-        eventually(lambda: self.job(job_id)["status"] != status, what=f"job {job_id} is {status} no longer")
+        what = f"job {job_id} is {status} no longer"
+        eventually(lambda: self.job(job_id)["status"] != status, what=what, every=_POLL_SECONDS)
         return self.job(job_id)
 
     def download(self, job_id: str, **query: Any) -> Mapping[str, str]:

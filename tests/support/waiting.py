@@ -8,8 +8,15 @@ _POLL_SECONDS = 0.01
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], *, what: str, seconds: float = 30.0) -> T:
-    """Return the first truthy answer of a look, or fail with the last one."""
+def eventually(look: Callable[[], T], *, what: str, seconds: float = 30.0, every: float = _POLL_SECONDS) -> T:
+    """Return the first truthy answer of a look, or fail with the last one.
+
+    Args:
+        look: What to wait for.
+        what: It in words.
+        seconds: The deadline.
+        every: Seconds between two looks.
+    """
     deadline = time.monotonic() + seconds
     while True:
         answer = look()
@@ -17,4 +24,4 @@ def eventually(look: Callable[[], T], *, what: str, seconds: float = 30.0) -> T:
             return answer
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:g} s: {what}; last seen: {answer!r}")
-        time.sleep(_POLL_SECONDS)
+        time.sleep(every)
