@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from nbargo_watcher.decode import Bookmark, Decoder, GarbledError, Poison, Seen, StatusObject
+from nbargo_watcher.decode import Bookmark, Decoder, GarbledError, Poison
 from nbargo_watcher.model import Event, Observed
+from nbargo_watcher.wire import Seen, StatusObject
 from unit.watcher_reflector.scripted import EXPIRED, bookmark, event, listing, workflow
 
 DECODER = Decoder(kind="Workflow", namespace="jobs")

@@ -1,7 +1,7 @@
 """From the API server's JSON to observed objects.
 
-The structs name only what a row needs, so `status.nodes`, `spec` and managed fields are skipped without being built:
-memory and time do not grow with the size of workflows. A workflow that cannot be read is set aside by itself, and
+What `wire` does not name, such as `status.nodes` and managed fields, is skipped without being built: memory and time
+do not grow with the size of workflows. A workflow that cannot be read is set aside by itself, and
 what came with it goes on.
 """
 
@@ -11,175 +11,18 @@ from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct, field
 
 from nbargo_shared import labels
 from nbargo_shared.times import to_milliseconds
+from nbargo_watcher import wire
 from nbargo_watcher.model import Event, Observed
+from nbargo_watcher.wire import Seen, StatusObject
 
 PHASES: Final = frozenset({"", "Pending", "Running", "Succeeded", "Failed", "Error"})
 """Argo's phases: pkg/apis/workflow/v1alpha1/workflow_phase.go."""
 MESSAGE_LENGTH: Final = 4096
 """Characters kept of `status.message`; the row holds 1024."""
 _WHY_LENGTH: Final = 200
-
-
-class _Labels(Struct, gc=False):
-    user: str | None = field(name=labels.USER_LABEL, default=None)
-    job_id: str | None = field(name=labels.JOB_LABEL, default=None)
-    completed: str | None = field(name=labels.COMPLETED_LABEL, default=None)
-    resubmitted: str | None = field(name=labels.RESUBMITTED_LABEL, default=None)
-
-
-class _Annotations(Struct, gc=False):
-    job: str | None = field(name=labels.JOB_ANNOTATION, default=None)
-    stop: str | None = field(name=labels.STOP_ANNOTATION, default=None)
-
-
-class _Metadata(Struct, gc=False, rename="camel"):
-    name: str
-    uid: str
-    resource_version: str
-    namespace: str = ""
-    creation_timestamp: str | None = None
-    deletion_timestamp: str | None = None
-    labels: _Labels | None = None
-    annotations: _Annotations | None = None
-
-
-class _Spec(Struct, gc=False):
-    shutdown: str | None = None
-
-
-class _Parameter(Struct, gc=False):
-    name: str
-    value: str | int | float | bool | None = None
-
-
-class _Outputs(Struct, gc=False):
-    parameters: list[_Parameter] | None = None
-
-
-class _Status(Struct, gc=False, rename="camel"):
-    phase: str | None = None
-    message: str | None = None
-    progress: str | None = None
-    started_at: str | None = None
-    finished_at: str | None = None
-    outputs: _Outputs | None = None
-
-
-class _Workflow(Struct, gc=False):
-    metadata: _Metadata
-    kind: str | None = None
-    spec: _Spec | None = None
-    status: _Status | None = None
-
-
-class _ListMetadata(Struct, rename="camel"):
-    resource_version: str
-    next_page: str | None = field(name="continue", default=None)
-
-
-class _List(Struct):
-    metadata: _ListMetadata
-    items: list[_Workflow] | None = None
-
-
-class _RawList(Struct):
-    metadata: _ListMetadata
-    items: list[msgspec.Raw] | None = None
-
-
-class StatusObject(Struct, rename="camel"):
-    """A `Status`, which is how the API server says that something failed (metav1.Status).
-
-    Attributes:
-        code: The HTTP status.
-        reason: One word, such as `Expired`.
-        message: A sentence.
-        details: Causes, and after how many seconds to come back.
-    """
-
-    class Details(Struct, rename="camel"):
-        """The part of a Status that is for programs."""
-
-        class Cause(Struct):
-            """One cause."""
-
-            reason: str | None = None
-
-        causes: list[Cause] | None = None
-        retry_after_seconds: int | None = None
-
-    kind: str | None = None
-    code: int | None = None
-    reason: str | None = None
-    message: str | None = None
-    details: Details | None = None
-
-
-class Seen(Struct, gc=False, tag_field="type"):
-    """An event whose object is read, but not projected yet: of several that wait, only the last one has to be.
-
-    Attributes:
-        object: What was read. It holds no more than the projection will.
-    """
-
-    object: _Workflow
-
-    @property
-    def uid(self) -> str:
-        """The object's uid."""
-        return self.object.metadata.uid
-
-    @property
-    def resource_version(self) -> str:
-        """The object's resourceVersion."""
-        return self.object.metadata.resource_version
-
-
-class _Added(Seen, gc=False, tag="ADDED"):
-    pass
-
-
-class _Modified(Seen, gc=False, tag="MODIFIED"):
-    pass
-
-
-class _Deleted(Seen, gc=False, tag="DELETED"):
-    pass
-
-
-class _BookmarkMetadata(Struct, gc=False, rename="camel"):
-    resource_version: str
-
-
-class _BookmarkObject(Struct, gc=False):
-    metadata: _BookmarkMetadata
-
-
-class _Bookmark(Struct, gc=False, tag_field="type", tag="BOOKMARK"):
-    object: _BookmarkObject
-
-
-class _Error(Struct, gc=False, tag_field="type", tag="ERROR"):
-    object: StatusObject
-
-
-class _AnyLine(Struct):
-    type: str = ""
-    object: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class _LooseMetadata(Struct, rename="camel"):
-    name: Any = None
-    uid: Any = None
-    resource_version: Any = None
-
-
-class _Loose(Struct):
-    metadata: _LooseMetadata | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,8 +84,8 @@ class Decoder:
     def __init__(self, *, kind: str, namespace: str) -> None:
         self._kind = kind
         self._namespace = namespace
-        self._line = msgspec.json.Decoder(_Added | _Modified | _Deleted | _Bookmark | _Error)
-        self._list = msgspec.json.Decoder(_List)
+        self._line = msgspec.json.Decoder(wire.AnyEvent)
+        self._list = msgspec.json.Decoder(wire.ObjectList)
 
     def page(self, body: bytes | bytearray) -> Page:
         """Return a page of a list.
@@ -263,7 +106,7 @@ class Decoder:
     def object(self, body: bytes | bytearray) -> Observed | Poison:
         """Return one object, as the answer to a get holds it."""
         try:
-            return self._observed(msgspec.json.decode(body, type=_Workflow))
+            return self._observed(msgspec.json.decode(body, type=wire.Workflow))
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             return _poison(body, error)
 
@@ -283,26 +126,26 @@ class Decoder:
         if isinstance(decoded, Seen):
             why = self._complaint(decoded.object)
             return _rejected(decoded.object, why) if why else _trimmed(decoded)
-        if isinstance(decoded, _Error):
+        if isinstance(decoded, wire.ErrorLine):
             return decoded.object
         return Bookmark(resource_version=decoded.object.metadata.resource_version)
 
     def event(self, seen: Seen) -> Event:
         """Return the event that a line of a watch brought."""
-        return Event(observed=_project(seen.object, namespace=self._namespace), deleted=isinstance(seen, _Deleted))
+        return Event(observed=_project(seen.object, namespace=self._namespace), deleted=isinstance(seen, wire.Deleted))
 
     def _page_one_by_one(self, body: bytes | bytearray) -> Page:
         try:
-            decoded = msgspec.json.decode(body, type=_RawList)
+            decoded = msgspec.json.decode(body, type=wire.RawList)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             raise GarbledError(f"The answer is not a list of objects: {_why(error)}") from error
         return _page_of(decoded.metadata, [self.object(bytes(item)) for item in decoded.items or ()])
 
-    def _observed(self, workflow: _Workflow) -> Observed | Poison:
+    def _observed(self, workflow: wire.Workflow) -> Observed | Poison:
         why = self._complaint(workflow)
         return _rejected(workflow, why) if why else _project(workflow, namespace=self._namespace)
 
-    def _complaint(self, workflow: _Workflow) -> str:
+    def _complaint(self, workflow: wire.Workflow) -> str:
         meta = workflow.metadata
         if not (meta.name and meta.uid and meta.resource_version):
             return "metadata has an empty name, uid or resourceVersion"
@@ -316,12 +159,12 @@ class Decoder:
 
 _time = lru_cache(maxsize=1024)(to_milliseconds)
 """An object's times come again with each of its events, and reading them takes as long as the rest."""
-_NO_LABELS: Final = _Labels()
-_NO_ANNOTATIONS: Final = _Annotations()
-_NO_STATUS: Final = _Status()
+_NO_LABELS: Final = wire.Labels()
+_NO_ANNOTATIONS: Final = wire.Annotations()
+_NO_STATUS: Final = wire.Status()
 
 
-def _project(workflow: _Workflow, *, namespace: str) -> Observed:
+def _project(workflow: wire.Workflow, *, namespace: str) -> Observed:
     meta = workflow.metadata
     tags = meta.labels or _NO_LABELS
     notes = meta.annotations or _NO_ANNOTATIONS
@@ -357,17 +200,17 @@ def _trimmed(seen: Seen) -> Seen:
         status.message = status.message and status.message[:MESSAGE_LENGTH]
         if status.outputs:
             outcome = _outcome(status.outputs)
-            kept = [] if outcome is None else [_Parameter(name=labels.OUTCOME_PARAMETER, value=outcome)]
-            status.outputs = _Outputs(parameters=kept)
+            kept = [] if outcome is None else [wire.Parameter(name=labels.OUTCOME_PARAMETER, value=outcome)]
+            status.outputs = wire.Outputs(parameters=kept)
     return seen
 
 
-def _rejected(workflow: _Workflow, why: str) -> Poison:
+def _rejected(workflow: wire.Workflow, why: str) -> Poison:
     meta = workflow.metadata
     return Poison(why=why, name=meta.name, uid=meta.uid, resource_version=meta.resource_version)
 
 
-def _outcome(outputs: _Outputs) -> str | None:
+def _outcome(outputs: wire.Outputs) -> str | None:
     for parameter in outputs.parameters or ():
         if parameter.name == labels.OUTCOME_PARAMETER and isinstance(parameter.value, str):
             return parameter.value
@@ -387,7 +230,7 @@ def _progressed(progress: str | None) -> bool:
     return bool(progress) and (progress or "").partition("/")[0].strip("0") != ""
 
 
-def _page_of(metadata: _ListMetadata, results: Sequence[Observed | Poison]) -> Page:
+def _page_of(metadata: wire.ListMetadata, results: Sequence[Observed | Poison]) -> Page:
     return Page(
         objects=[item for item in results if isinstance(item, Observed)],
         poison=[item for item in results if isinstance(item, Poison)],
@@ -398,7 +241,7 @@ def _page_of(metadata: _ListMetadata, results: Sequence[Observed | Poison]) -> P
 
 def _poisonous_line(line: bytes | memoryview, cause: Exception) -> Poison:
     try:
-        loose = msgspec.json.decode(line, type=_AnyLine)
+        loose = msgspec.json.decode(line, type=wire.AnyLine)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise GarbledError(f"A line of the watch is not an event: {_why(error)}") from error
     return _poison(bytes(loose.object), cause)
@@ -406,9 +249,9 @@ def _poisonous_line(line: bytes | memoryview, cause: Exception) -> Poison:
 
 def _poison(body: bytes | bytearray, cause: Exception) -> Poison:
     try:
-        loose = msgspec.json.decode(body, type=_Loose).metadata or _LooseMetadata()
+        loose = msgspec.json.decode(body, type=wire.LooseObject).metadata or wire.LooseMetadata()
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        loose = _LooseMetadata()
+        loose = wire.LooseMetadata()
     return Poison(
         why=_why(cause),
         name=_text(loose.name),

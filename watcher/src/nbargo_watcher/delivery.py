@@ -15,9 +15,9 @@ import anyio
 
 from nbargo_shared.errors import ClusterError, DatabaseError, NbargoError, SchemaError
 from nbargo_watcher.dberrors import MissingError, ReplacedError
-from nbargo_watcher.decode import Seen
 from nbargo_watcher.model import Event, Observed, Sink
 from nbargo_watcher.telemetry import Telemetry
+from nbargo_watcher.wire import Seen
 
 MAX_WAITING: Final = 500
 """Objects that may wait for the sink; with annotations and outcomes of 64 KiB that is 64 MiB at the very worst."""

@@ -18,7 +18,7 @@ from nbargo_shared.errors import (
     ClusterRefusedError,
     ClusterUnreachableError,
 )
-from nbargo_watcher.decode import StatusObject
+from nbargo_watcher.wire import StatusObject
 
 _TOO_LARGE: Final = "ResourceVersionTooLarge"
 _TEXT_LENGTH: Final = 256

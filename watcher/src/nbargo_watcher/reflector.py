@@ -13,12 +13,13 @@ import anyio
 
 from nbargo_watcher import faults
 from nbargo_watcher.decide import Action, Decision, Happened, History, decide
-from nbargo_watcher.decode import Bookmark, Page, Poison, Seen
+from nbargo_watcher.decode import Bookmark, Page, Poison
 from nbargo_watcher.delivery import Delivery
 from nbargo_watcher.faults import Fault, FaultError, What
 from nbargo_watcher.model import Sink
 from nbargo_watcher.source import Source, Timing, Watch
 from nbargo_watcher.telemetry import Telemetry
+from nbargo_watcher.wire import Seen
 
 _FIRST: Final = Decision(action=Action.RELIST)
 

@@ -17,12 +17,13 @@ from nbargo_shared import labels
 from nbargo_watcher import faults
 from nbargo_watcher.budget import Budget
 from nbargo_watcher.connection import Connection
-from nbargo_watcher.decode import Decoder, GarbledError, Line, Page, Poison, Seen
+from nbargo_watcher.decode import Decoder, GarbledError, Line, Page, Poison
 from nbargo_watcher.faults import Fault, FaultError, What
 from nbargo_watcher.framing import LineBuffer, LineTooLongError
 from nbargo_watcher.model import Event, Observed
 from nbargo_watcher.resources import Resource
 from nbargo_watcher.telemetry import Telemetry
+from nbargo_watcher.wire import Seen
 
 PAGE_SIZE: Final = 200
 """Objects in a page. client-go's tools/pager asks for 500; what a page takes until it is written is most of what the

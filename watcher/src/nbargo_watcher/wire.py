@@ -1,0 +1,206 @@
+"""The API server's JSON, as far as a row needs it: what is not named here is skipped without being built."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from nbargo_shared import labels
+
+
+class Labels(Struct, gc=False):
+    """The labels that are read."""
+
+    user: str | None = field(name=labels.USER_LABEL, default=None)
+    job_id: str | None = field(name=labels.JOB_LABEL, default=None)
+    completed: str | None = field(name=labels.COMPLETED_LABEL, default=None)
+    resubmitted: str | None = field(name=labels.RESUBMITTED_LABEL, default=None)
+
+
+class Annotations(Struct, gc=False):
+    """The annotations that are read."""
+
+    job: str | None = field(name=labels.JOB_ANNOTATION, default=None)
+    stop: str | None = field(name=labels.STOP_ANNOTATION, default=None)
+
+
+class Metadata(Struct, gc=False, rename="camel"):
+    """`metadata` of an object."""
+
+    name: str
+    uid: str
+    resource_version: str
+    namespace: str = ""
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    labels: Labels | None = None
+    annotations: Annotations | None = None
+
+
+class Spec(Struct, gc=False):
+    """`spec` of a workflow."""
+
+    shutdown: str | None = None
+
+
+class Parameter(Struct, gc=False):
+    """An output parameter."""
+
+    name: str
+    value: str | int | float | bool | None = None
+
+
+class Outputs(Struct, gc=False):
+    """`status.outputs` of a workflow."""
+
+    parameters: list[Parameter] | None = None
+
+
+class Status(Struct, gc=False, rename="camel"):
+    """`status` of a workflow."""
+
+    phase: str | None = None
+    message: str | None = None
+    progress: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    outputs: Outputs | None = None
+
+
+class Workflow(Struct, gc=False):
+    """A workflow."""
+
+    metadata: Metadata
+    kind: str | None = None
+    spec: Spec | None = None
+    status: Status | None = None
+
+
+class ListMetadata(Struct, rename="camel"):
+    """`metadata` of a list."""
+
+    resource_version: str
+    next_page: str | None = field(name="continue", default=None)
+
+
+class ObjectList(Struct):
+    """A list whose items are all as they should be."""
+
+    metadata: ListMetadata
+    items: list[Workflow] | None = None
+
+
+class RawList(Struct):
+    """A list whose items are read one by one."""
+
+    metadata: ListMetadata
+    items: list[msgspec.Raw] | None = None
+
+
+class StatusObject(Struct, rename="camel"):
+    """A `Status`, which is how the API server says that something failed (metav1.Status).
+
+    Attributes:
+        code: The HTTP status.
+        reason: One word, such as `Expired`.
+        message: A sentence.
+        details: Causes, and after how many seconds to come back.
+    """
+
+    class Details(Struct, rename="camel"):
+        """The part of a Status that is for programs."""
+
+        class Cause(Struct):
+            """One cause."""
+
+            reason: str | None = None
+
+        causes: list[Cause] | None = None
+        retry_after_seconds: int | None = None
+
+    kind: str | None = None
+    code: int | None = None
+    reason: str | None = None
+    message: str | None = None
+    details: Details | None = None
+
+
+class Seen(Struct, gc=False, tag_field="type"):
+    """An event whose object is read, but not projected yet: of several that wait, only the last one has to be.
+
+    Attributes:
+        object: What was read. It holds no more than the projection will.
+    """
+
+    object: Workflow
+
+    @property
+    def uid(self) -> str:
+        """The object's uid."""
+        return self.object.metadata.uid
+
+    @property
+    def resource_version(self) -> str:
+        """The object's resourceVersion."""
+        return self.object.metadata.resource_version
+
+
+class Added(Seen, gc=False, tag="ADDED"):
+    """An object that is new to the watch."""
+
+
+class Modified(Seen, gc=False, tag="MODIFIED"):
+    """An object that was changed."""
+
+
+class Deleted(Seen, gc=False, tag="DELETED"):
+    """An object that was deleted, or has left the selector."""
+
+
+class BookmarkMetadata(Struct, gc=False, rename="camel"):
+    """`metadata` of a bookmark."""
+
+    resource_version: str
+
+
+class BookmarkObject(Struct, gc=False):
+    """The object of a bookmark, which has nothing else."""
+
+    metadata: BookmarkMetadata
+
+
+class BookmarkLine(Struct, gc=False, tag_field="type", tag="BOOKMARK"):
+    """A bookmark."""
+
+    object: BookmarkObject
+
+
+class ErrorLine(Struct, gc=False, tag_field="type", tag="ERROR"):
+    """What failed, as a line of a watch."""
+
+    object: StatusObject
+
+
+AnyEvent = Added | Modified | Deleted | BookmarkLine | ErrorLine
+"""What a line of a watch may be."""
+
+
+class AnyLine(Struct):
+    """A line whose object is not as it should be."""
+
+    type: str = ""
+    object: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class LooseMetadata(Struct, rename="camel"):
+    """`metadata` of an object that may be anything."""
+
+    name: Any = None
+    uid: Any = None
+    resource_version: Any = None
+
+
+class LooseObject(Struct):
+    """An object that may be anything."""
+
+    metadata: LooseMetadata | None = None
