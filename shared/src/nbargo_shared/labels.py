@@ -26,6 +26,11 @@ OUTCOME_PARAMETER: Final = "nbargo-outcome"
 OUTCOME_FILE: Final = "outcome.json"
 """Name of the outcome file in the job's own directory, `<staging>/<job id>/`."""
 
+DEFINITION_FILE: Final = "definition.json"
+"""Name of the file in `<staging>/<definition id>/` that holds the record of a definition without a schedule. One with a
+schedule has a CronWorkflow instead; while both are there, which a change of that kind that was cut short can leave, the
+CronWorkflow is the truth."""
+
 NAME_PREFIX: Final = "nb-"
 
 
