@@ -5,18 +5,19 @@ do not grow with the size of workflows. A workflow that cannot be read is set as
 what came with it goes on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Generic
 
 import msgspec
 
 from nbargo_shared import labels
 from nbargo_shared.times import to_milliseconds
-from nbargo_watcher import wire
+from nbargo_watcher import crons, wire
 from nbargo_watcher.model import Event, Observed
-from nbargo_watcher.wire import Seen, StatusObject
+from nbargo_watcher.resources import CRONWORKFLOWS
+from nbargo_watcher.wire import AnySeen, Item, Seen, StatusObject
 
 PHASES: Final = frozenset({"", "Pending", "Running", "Succeeded", "Failed", "Error"})
 """Argo's phases: pkg/apis/workflow/v1alpha1/workflow_phase.go."""
@@ -70,7 +71,19 @@ class GarbledError(ValueError):
     """The answer is not what an API server says: not JSON, or not an object of the expected form."""
 
 
-Line = Seen | Bookmark | StatusObject | Poison
+Line = AnySeen | Bookmark | StatusObject | Poison
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form(Generic[Item]):
+    """How the objects of one kind are read."""
+
+    line: Any
+    items: Any
+    item: type[Item]
+    complaint: Callable[[Item], str]
+    trim: Callable[[Item], None]
+    project: Callable[..., Observed]
 
 
 class Decoder:
@@ -84,8 +97,9 @@ class Decoder:
     def __init__(self, *, kind: str, namespace: str) -> None:
         self._kind = kind
         self._namespace = namespace
-        self._line = msgspec.json.Decoder(wire.AnyEvent)
-        self._list = msgspec.json.Decoder(wire.ObjectList)
+        self._form: _Form[Any] = _CRONWORKFLOW if kind == CRONWORKFLOWS.kind else _WORKFLOW
+        self._line = msgspec.json.Decoder(self._form.line)
+        self._list = msgspec.json.Decoder(self._form.items)
 
     def page(self, body: bytes | bytearray) -> Page:
         """Return a page of a list.
@@ -106,7 +120,7 @@ class Decoder:
     def object(self, body: bytes | bytearray) -> Observed | Poison:
         """Return one object, as the answer to a get holds it."""
         try:
-            return self._observed(msgspec.json.decode(body, type=wire.Workflow))
+            return self._observed(msgspec.json.decode(body, type=self._form.item))
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             return _poison(body, error)
 
@@ -124,15 +138,18 @@ class Decoder:
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             return _poisonous_line(line, error)
         if isinstance(decoded, Seen):
-            why = self._complaint(decoded.object)
-            return _rejected(decoded.object, why) if why else _trimmed(decoded)
+            if why := self._complaint(decoded.object):
+                return _rejected(decoded.object, why)
+            self._form.trim(decoded.object)  # an event may wait for the database for long
+            return decoded
         if isinstance(decoded, wire.ErrorLine):
             return decoded.object
         return Bookmark(resource_version=decoded.object.metadata.resource_version)
 
-    def event(self, seen: Seen) -> Event:
+    def event(self, seen: AnySeen) -> Event:
         """Return the event that a line of a watch brought."""
-        return Event(observed=_project(seen.object, namespace=self._namespace), deleted=isinstance(seen, wire.Deleted))
+        observed = self._form.project(seen.object, namespace=self._namespace)
+        return Event(observed=observed, deleted=isinstance(seen, wire.Deleted))
 
     def _page_one_by_one(self, body: bytes | bytearray) -> Page:
         try:
@@ -141,20 +158,18 @@ class Decoder:
             raise GarbledError(f"The answer is not a list of objects: {_why(error)}") from error
         return _page_of(decoded.metadata, [self.object(bytes(item)) for item in decoded.items or ()])
 
-    def _observed(self, workflow: wire.Workflow) -> Observed | Poison:
-        why = self._complaint(workflow)
-        return _rejected(workflow, why) if why else _project(workflow, namespace=self._namespace)
+    def _observed(self, item: wire.Workflow | wire.CronWorkflow) -> Observed | Poison:
+        why = self._complaint(item)
+        return _rejected(item, why) if why else self._form.project(item, namespace=self._namespace)
 
-    def _complaint(self, workflow: wire.Workflow) -> str:
-        meta = workflow.metadata
+    def _complaint(self, item: wire.Workflow | wire.CronWorkflow) -> str:
+        meta = item.metadata
         if not (meta.name and meta.uid and meta.resource_version):
             return "metadata has an empty name, uid or resourceVersion"
         # Items of a typed list may leave out their kind.
-        if workflow.kind != self._kind and workflow.kind:
-            return f"the kind is {workflow.kind!r:.80}, not {self._kind}"
-        if workflow.status and (workflow.status.phase or "") not in PHASES:
-            return f"the phase {workflow.status.phase!r:.80} is unknown"
-        return ""
+        if item.kind != self._kind and item.kind:
+            return f"the kind is {item.kind!r:.80}, not {self._kind}"
+        return self._form.complaint(item)
 
 
 _time = lru_cache(maxsize=1024)(to_milliseconds)
@@ -162,6 +177,12 @@ _time = lru_cache(maxsize=1024)(to_milliseconds)
 _NO_LABELS: Final = wire.Labels()
 _NO_ANNOTATIONS: Final = wire.Annotations()
 _NO_STATUS: Final = wire.Status()
+
+
+def _complaint(workflow: wire.Workflow) -> str:
+    if workflow.status and (workflow.status.phase or "") not in PHASES:
+        return f"the phase {workflow.status.phase!r:.80} is unknown"
+    return ""
 
 
 def _project(workflow: wire.Workflow, *, namespace: str) -> Observed:
@@ -177,7 +198,9 @@ def _project(workflow: wire.Workflow, *, namespace: str) -> Observed:
         uid=meta.uid,
         resource_version=meta.resource_version,
         user=tags.user or "",
-        job_id=tags.job_id or "",
+        job_id=tags.job_id or (meta.uid if tags.definition_id else ""),
+        definition_id=tags.definition_id or "",
+        scheduled=bool(tags.definition_id and not tags.job_id),
         phase=status.phase or "",
         message=(status.message or "")[:MESSAGE_LENGTH],
         shutdown=(workflow.spec.shutdown or "") if workflow.spec else "",
@@ -194,19 +217,36 @@ def _project(workflow: wire.Workflow, *, namespace: str) -> Observed:
     )
 
 
-def _trimmed(seen: Seen) -> Seen:
-    """Let go of what the projection leaves out and what may be large: an event may wait for the database for long."""
-    if status := seen.object.status:
+def _trim(workflow: wire.Workflow) -> None:
+    """Let go of what the projection leaves out and what may be large."""
+    if status := workflow.status:
         status.message = status.message and status.message[:MESSAGE_LENGTH]
         if status.outputs:
             outcome = _outcome(status.outputs)
             kept = [] if outcome is None else [wire.Parameter(name=labels.OUTCOME_PARAMETER, value=outcome)]
             status.outputs = wire.Outputs(parameters=kept)
-    return seen
 
 
-def _rejected(workflow: wire.Workflow, why: str) -> Poison:
-    meta = workflow.metadata
+_WORKFLOW: Final = _Form(
+    line=wire.WorkflowLine,
+    items=wire.ObjectList[wire.Workflow],
+    item=wire.Workflow,
+    complaint=_complaint,
+    trim=_trim,
+    project=_project,
+)
+_CRONWORKFLOW: Final = _Form(
+    line=wire.CronLine,
+    items=wire.ObjectList[wire.CronWorkflow],
+    item=wire.CronWorkflow,
+    complaint=lambda _: "",  # one that Argo cannot read either is shown, with Argo's SpecError
+    trim=crons.trim,
+    project=crons.project,
+)
+
+
+def _rejected(item: wire.Workflow | wire.CronWorkflow, why: str) -> Poison:
+    meta = item.metadata
     return Poison(why=why, name=meta.name, uid=meta.uid, resource_version=meta.resource_version)
 
 

@@ -17,7 +17,7 @@ from nbargo_shared.errors import ClusterError, DatabaseError, NbargoError, Schem
 from nbargo_watcher.dberrors import MissingError, ReplacedError
 from nbargo_watcher.model import Event, Observed, Sink
 from nbargo_watcher.telemetry import Telemetry
-from nbargo_watcher.wire import Seen
+from nbargo_watcher.wire import AnySeen
 
 MAX_WAITING: Final = 500
 """Objects that may wait for the sink; with annotations and outcomes of 64 KiB that is 64 MiB at the very worst."""
@@ -58,7 +58,7 @@ class Delivery:
         *,
         sink: Sink,
         scope: str,
-        project: Callable[[Seen], Event],
+        project: Callable[[AnySeen], Event],
         telemetry: Telemetry,
         quarantine: Callable[[str, str], None],
         rng: random.Random,
@@ -71,7 +71,7 @@ class Delivery:
         self._quarantine = quarantine
         self._rng = rng
         self._finite = finite
-        self._waiting: dict[str, Seen] = {}
+        self._waiting: dict[str, AnySeen] = {}
         self._resource_version = ""
         self._committed = ""
         self._since = 0.0
@@ -80,7 +80,7 @@ class Delivery:
         self._arrived = anyio.Event()
         self._taken = anyio.Event()
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: AnySeen) -> None:
         """Take an event; it replaces an earlier one of the same object."""
         if not self._waiting:
             self._since = time.monotonic()

@@ -10,8 +10,29 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cron:
+    """What a CronWorkflow has and a Workflow has not.
+
+    Attributes:
+        schedule: The first of its schedules; None if it names none.
+        timezone: Its time zone; None if it names none.
+        suspended: Whether it is paused.
+        definition_json: The definition annotation, unchecked.
+        conditions: Type and message of each condition that holds: SpecError, SubmissionError.
+        last_run_at: `status.lastScheduledTime`, milliseconds: which ticks a condition can be about.
+    """
+
+    schedule: str | None = None
+    timezone: str | None = None
+    suspended: bool = False
+    definition_json: str | None = None
+    conditions: tuple[tuple[str, str], ...] = ()
+    last_run_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """A Workflow as the watcher saw it.
+    """A Workflow or a CronWorkflow as the watcher saw it.
 
     Attributes:
         namespace: Its namespace.
@@ -19,7 +40,10 @@ class Observed:
         uid: Its uid: together with the job id its identity.
         resource_version: Opaque; decimal on every known server (KEP-5504).
         user: Value of the user label; "" if absent.
-        job_id: Value of the job-id label; "" if absent.
+        job_id: Value of the job-id label; of a run that a CronWorkflow started the Workflow's own uid; "" if it is
+            neither.
+        definition_id: Value of the definition-id label; "" if absent.
+        scheduled: Whether a CronWorkflow started it, so that its job annotation is the template of all its runs.
         phase: `status.phase`, "" if absent.
         message: `status.message`, "" if absent.
         shutdown: `spec.shutdown`, "" if absent.
@@ -31,8 +55,9 @@ class Observed:
         created_at: creationTimestamp, milliseconds.
         started_at: `status.startedAt`, milliseconds; None while it is not set.
         finished_at: `status.finishedAt`, milliseconds; None while it is not set.
-        job_json: The job annotation, unchecked.
+        job_json: The job annotation, unchecked; of a CronWorkflow the one that its runs get.
         outcome_json: The outcome parameter, unchecked.
+        cron: What a CronWorkflow has besides; None for a Workflow.
     """
 
     namespace: str
@@ -41,6 +66,8 @@ class Observed:
     resource_version: str
     user: str = ""
     job_id: str = ""
+    definition_id: str = ""
+    scheduled: bool = False
     phase: str = ""
     message: str = ""
     shutdown: str = ""
@@ -54,6 +81,7 @@ class Observed:
     finished_at: int | None = None
     job_json: str | None = None
     outcome_json: str | None = None
+    cron: Cron | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,3 +30,4 @@ class Resource:
 
 
 WORKFLOWS: Final = Resource(api="argoproj.io/v1alpha1", plural="workflows", kind="Workflow")
+CRONWORKFLOWS: Final = Resource(api="argoproj.io/v1alpha1", plural="cronworkflows", kind="CronWorkflow")

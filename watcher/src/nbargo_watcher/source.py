@@ -23,7 +23,7 @@ from nbargo_watcher.framing import LineBuffer, LineTooLongError
 from nbargo_watcher.model import Event, Observed
 from nbargo_watcher.resources import Resource
 from nbargo_watcher.telemetry import Telemetry
-from nbargo_watcher.wire import Seen
+from nbargo_watcher.wire import AnySeen
 
 PAGE_SIZE: Final = 200
 """Objects in a page. client-go's tools/pager asks for 500; what a page takes until it is written is most of what the
@@ -184,7 +184,7 @@ class Source:
         except GarbledError as error:
             raise FaultError(Fault(what=What.GARBLED, message=str(error))) from error
 
-    def event(self, seen: Seen) -> Event:
+    def event(self, seen: AnySeen) -> Event:
         """Return the event that a line of a watch brought."""
         return self._decoder.event(seen)
 

@@ -1,6 +1,6 @@
 """The API server's JSON, as far as a row needs it: what is not named here is skipped without being built."""
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct, field
@@ -13,6 +13,7 @@ class Labels(Struct, gc=False):
 
     user: str | None = field(name=labels.USER_LABEL, default=None)
     job_id: str | None = field(name=labels.JOB_LABEL, default=None)
+    definition_id: str | None = field(name=labels.DEFINITION_LABEL, default=None)
     completed: str | None = field(name=labels.COMPLETED_LABEL, default=None)
     resubmitted: str | None = field(name=labels.RESUBMITTED_LABEL, default=None)
 
@@ -21,6 +22,7 @@ class Annotations(Struct, gc=False):
     """The annotations that are read."""
 
     job: str | None = field(name=labels.JOB_ANNOTATION, default=None)
+    definition: str | None = field(name=labels.DEFINITION_ANNOTATION, default=None)
     stop: str | None = field(name=labels.STOP_ANNOTATION, default=None)
 
 
@@ -76,6 +78,49 @@ class Workflow(Struct, gc=False):
     status: Status | None = None
 
 
+class RunMetadata(Struct, gc=False):
+    """`spec.workflowMetadata` of a cron workflow: what each of its workflows gets."""
+
+    annotations: Annotations | None = None
+
+
+class CronSpec(Struct, gc=False, rename="camel"):
+    """`spec` of a cron workflow: `schedule` up to Argo 3.7, `schedules` from 3.6 on."""
+
+    schedule: str | None = None
+    schedules: list[str] | None = None
+    timezone: str | None = None
+    suspend: bool | None = None
+    workflow_metadata: RunMetadata | None = None
+
+
+class Condition(Struct, gc=False):
+    """A condition of a cron workflow; it has no time."""
+
+    type: str
+    status: str | None = None
+    message: str | None = None
+
+
+class CronStatus(Struct, gc=False, rename="camel"):
+    """`status` of a cron workflow."""
+
+    last_scheduled_time: str | None = None
+    conditions: list[Condition] | None = None
+
+
+class CronWorkflow(Struct, gc=False):
+    """A cron workflow."""
+
+    metadata: Metadata
+    kind: str | None = None
+    spec: CronSpec | None = None
+    status: CronStatus | None = None
+
+
+Item = TypeVar("Item", Workflow, CronWorkflow)
+
+
 class ListMetadata(Struct, rename="camel"):
     """`metadata` of a list."""
 
@@ -83,11 +128,11 @@ class ListMetadata(Struct, rename="camel"):
     next_page: str | None = field(name="continue", default=None)
 
 
-class ObjectList(Struct):
+class ObjectList(Struct, Generic[Item]):
     """A list whose items are all as they should be."""
 
     metadata: ListMetadata
-    items: list[Workflow] | None = None
+    items: list[Item] | None = None
 
 
 class RawList(Struct):
@@ -125,14 +170,14 @@ class StatusObject(Struct, rename="camel"):
     details: Details | None = None
 
 
-class Seen(Struct, gc=False, tag_field="type"):
+class Seen(Struct, Generic[Item], gc=False, tag_field="type"):
     """An event whose object is read, but not projected yet: of several that wait, only the last one has to be.
 
     Attributes:
         object: What was read. It holds no more than the projection will.
     """
 
-    object: Workflow
+    object: Item
 
     @property
     def uid(self) -> str:
@@ -145,15 +190,15 @@ class Seen(Struct, gc=False, tag_field="type"):
         return self.object.metadata.resource_version
 
 
-class Added(Seen, gc=False, tag="ADDED"):
+class Added(Seen[Item], gc=False, tag="ADDED"):
     """An object that is new to the watch."""
 
 
-class Modified(Seen, gc=False, tag="MODIFIED"):
+class Modified(Seen[Item], gc=False, tag="MODIFIED"):
     """An object that was changed."""
 
 
-class Deleted(Seen, gc=False, tag="DELETED"):
+class Deleted(Seen[Item], gc=False, tag="DELETED"):
     """An object that was deleted, or has left the selector."""
 
 
@@ -181,8 +226,12 @@ class ErrorLine(Struct, gc=False, tag_field="type", tag="ERROR"):
     object: StatusObject
 
 
-AnyEvent = Added | Modified | Deleted | BookmarkLine | ErrorLine
-"""What a line of a watch may be."""
+WorkflowLine = Added[Workflow] | Modified[Workflow] | Deleted[Workflow] | BookmarkLine | ErrorLine
+"""What a line of a watch of workflows may be."""
+CronLine = Added[CronWorkflow] | Modified[CronWorkflow] | Deleted[CronWorkflow] | BookmarkLine | ErrorLine
+"""What a line of a watch of cron workflows may be."""
+AnySeen = Seen[Any]
+"""An event of either."""
 
 
 class AnyLine(Struct):
