@@ -55,7 +55,10 @@ class Place:
         return self.folder / "scheduler.sqlite"
 
     def make_database(self) -> None:
-        create_tables(f"sqlite:///{self.database}")
+        """Put an empty database in place, by a rename: beside a running watcher its file is there at once or not."""
+        fresh = self.database.with_suffix(".new")
+        create_tables(f"sqlite:///{fresh}")
+        fresh.replace(self.database)
 
     def status(self) -> str | None:
         if not self.database.exists():
@@ -195,7 +198,6 @@ async def test_a_replaced_database_is_filled_again(place: Place) -> None:
     place.server.watches = [[again, END, Hold()], [Hold()]]
     async with place.running():
         await until(lambda: place.status() == "IN_PROGRESS")
-        place.database.unlink()
         place.make_database()
         again.set()
         await until(place.status)
