@@ -1,6 +1,8 @@
 """What is checked of a submission before anything is written or sent, and the record that comes of it."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +100,12 @@ def job_record(model: CreateJob, *, job_id: str, create_time: int, output_format
         runtime_environment_parameters=model.runtime_environment_parameters or {},
         compute_type=model.compute_type,
         output_formats=output_formats,
-        output_files=formats.file_names(model.input_filename, create_time=create_time, names=output_formats),
+        output_files=formats.file_names(
+            model.input_filename,
+            create_time=create_time,
+            names=output_formats,
+            definition_id=model.job_definition_id,
+        ),
         parameters=model.parameters or {},
         tags=tuple(model.tags or ()),
         output_filename_template=model.output_filename_template,
@@ -117,10 +124,17 @@ def checked(made: JobRecord) -> JobRecord:
     """
     if made.input_filename == labels.OUTCOME_FILE:
         raise InputError(f"A notebook cannot be called {labels.OUTCOME_FILE}", hint="Rename it")
-    try:
+    with corrected():
         folder = create_output_directory(made.input_filename, made.job_id)
         fields.check_file_name(folder, "input_filename with the job's id")
         made.to_json()
         return record.from_dict(made.to_dict())
+
+
+@contextmanager
+def corrected() -> Iterator[None]:
+    """Turn the RecordError for what the user gave into an InputError: its own hint is for what others wrote."""
+    try:
+        yield
     except RecordError as error:
         raise InputError(error.message, hint="Shorten or correct it, and submit the job again") from error

@@ -60,5 +60,11 @@ class ArgoFiles(Scheduler):
 
 def file_names(model: DescribeJob | DescribeJobDefinition) -> dict[str, str]:
     """Return the file name of each of a job's outputs by format, and of its notebook as `input`."""
-    names = formats.file_names(model.input_filename, create_time=model.create_time, names=model.output_formats or ())
+    definition_id = model.job_definition_id if isinstance(model, DescribeJob) else None
+    names = formats.file_names(
+        model.input_filename,
+        create_time=model.create_time,
+        names=model.output_formats or (),
+        definition_id=definition_id,
+    )
     return {**names, "input": model.input_filename}

@@ -5,11 +5,14 @@ it). Only those are offered that need no program beside nbconvert: rst, asciidoc
 webpdf a browser. An operator whose image has them may offer them with an environment.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from jupyter_scheduler.utils import create_output_filename
+
+from nbargo_shared import run
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +48,35 @@ def label(name: str) -> str:
     return FORMATS[name].label if name in FORMATS else name
 
 
-def file_name(input_filename: str, *, create_time: int, name: str) -> str:
-    """Return the name of a job's output file.
+def file_names(
+    input_filename: str, *, create_time: int, names: Iterable[str], definition_id: str | None = None
+) -> dict[str, str]:
+    """Return the file name of each of a job's output formats, by format.
 
     Args:
         input_filename: The notebook's file name.
-        create_time: When the job was created, milliseconds since 1970; it is written in the lab's time zone, as
-            jupyter-scheduler does.
-        name: The format.
+        create_time: When the job was created, milliseconds since 1970. It is written in the lab's time zone, as
+            jupyter-scheduler does, but in UTC for the runs of a definition, whoever started them.
+        names: The formats.
+        definition_id: The definition that the job belongs to, if any.
     """
-    extension = FORMATS[name].extension if name in FORMATS else name
-    return f"{create_output_filename(input_filename, create_time)}.{extension}"
+    if definition_id:
+        found = patterns(input_filename, names=names)
+        return {name: run.file_name(pattern, created_ms=create_time) for name, pattern in found.items()}
+    stem = create_output_filename(input_filename, create_time)
+    return {name: f"{stem}.{_extension(name)}" for name in names}
 
 
-def file_names(input_filename: str, *, create_time: int, names: Iterable[str]) -> dict[str, str]:
-    """Return the file name of each of a job's output formats, by format."""
-    return {name: file_name(input_filename, create_time=create_time, name=name) for name in names}
+def patterns(input_filename: str, *, names: Iterable[str]) -> dict[str, str]:
+    """Return the pattern of the file names of a definition's runs, by format.
+
+    Args:
+        input_filename: The notebook's file name.
+        names: The formats.
+    """
+    stem = os.path.splitext(input_filename)[0]  # noqa: PTH122 - as jupyter-scheduler does it
+    return {name: f"{stem}-{run.TIME}.{_extension(name)}" for name in names}
+
+
+def _extension(name: str) -> str:
+    return FORMATS[name].extension if name in FORMATS else name

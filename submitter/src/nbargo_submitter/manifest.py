@@ -55,32 +55,26 @@ def build_workflow(
         InputError: The record or a parameter is not usable, a path holds braces, or it is all too large.
         ConfigError: A setting is not one that Argo or Kubernetes knows.
     """
-    _check_record(record)
-    from hera.workflows import Workflow, models  # noqa: PLC0415 - seconds that the lab's start must not pay
+    check_record(record)
+    from hera.workflows import Workflow  # noqa: PLC0415 - seconds that the lab's start must not pay
 
     own = _labels(record, user)
-    job = _environment(record, _check_directory(directory), kernel)
+    job = {"record": record.to_dict(), "directory": check_directory(directory), "kernel": kernel}
+    notebook = script(
+        variables={JOB_VARIABLE: encoded(job, parameters=record.parameters)},
+        directory=directory,
+        source=runner_source(),
+        settings=settings,
+    )
     workflow = Workflow(
-        name=_check_name(labels.object_name(record.job_id)),
-        namespace=settings.namespace,
+        name=check_name(labels.object_name(record.job_id)),
         labels={**settings.labels, **own},
         annotations={**settings.annotations, labels.JOB_ANNOTATION: record.to_json()},
-        entrypoint=TEMPLATE,
-        templates=[_script(job, directory, settings)],
-        pod_metadata=models.Metadata(labels={**settings.labels, **own}, annotations=dict(settings.annotations) or None),
-        volumes=[_model(models.Volume, volume, "volumes") for volume in settings.volumes] or None,
-        ttl_strategy=_when(settings.ttl_seconds, models.TTLStrategy, "seconds_after_completion"),
-        pod_gc=_when(settings.pod_gc or None, models.PodGC, "strategy"),
-        service_account_name=settings.service_account or None,
-        image_pull_secrets=list(settings.image_pull_secrets) or None,
-        node_selector=dict(settings.node_selector) or None,
-        affinity=_optional(models.Affinity, settings.affinity, "affinity"),
-        tolerations=[_model(models.Toleration, item, "tolerations") for item in settings.tolerations] or None,
-        security_context=_optional(models.PodSecurityContext, settings.pod_security_context, "pod_security_context"),
-        active_deadline_seconds=settings.active_deadline_seconds,
+        templates=[notebook],
+        **members(settings, own),
     )
     manifest: dict[str, Any] = workflow.to_dict()
-    _check_template(manifest["spec"]["templates"][0])
+    check_template(manifest["spec"]["templates"][0])
     return manifest
 
 
@@ -90,11 +84,53 @@ def runner_source() -> str:
     return resources.files("nbargo_submitter").joinpath("runner.py").read_text("utf-8")
 
 
-def _script(job: str, directory: str, settings: PodSettings) -> Any:
+def members(settings: PodSettings, own: Mapping[str, str]) -> dict[str, Any]:
+    """Return what Hera's Workflow and CronWorkflow are given of the settings.
+
+    Args:
+        settings: The pod's.
+        own: nbargo's labels of the pod.
+
+    Raises:
+        ConfigError: A setting is not one that Argo or Kubernetes knows.
+    """
+    from hera.workflows import models  # noqa: PLC0415 - as above
+
+    return {
+        "namespace": settings.namespace,
+        "entrypoint": TEMPLATE,
+        "pod_metadata": models.Metadata(
+            labels={**settings.labels, **own}, annotations=dict(settings.annotations) or None
+        ),
+        "volumes": [_model(models.Volume, volume, "volumes") for volume in settings.volumes] or None,
+        "ttl_strategy": _when(settings.ttl_seconds, models.TTLStrategy, "seconds_after_completion"),
+        "pod_gc": _when(settings.pod_gc or None, models.PodGC, "strategy"),
+        "service_account_name": settings.service_account or None,
+        "image_pull_secrets": list(settings.image_pull_secrets) or None,
+        "node_selector": dict(settings.node_selector) or None,
+        "affinity": _optional(models.Affinity, settings.affinity, "affinity"),
+        "tolerations": [_model(models.Toleration, item, "tolerations") for item in settings.tolerations] or None,
+        "security_context": _optional(models.PodSecurityContext, settings.pod_security_context, "pod_security_context"),
+        "active_deadline_seconds": settings.active_deadline_seconds,
+    }
+
+
+def script(*, variables: Mapping[str, str], directory: str, source: str, settings: PodSettings) -> Any:
+    """Return the script template, as Hera's Script.
+
+    Args:
+        variables: nbargo's own environment variables, but for the Workflow's uid, which is always there.
+        directory: Where the outcome file will be; Argo's variables in it are replaced.
+        source: The program.
+        settings: The pod's.
+
+    Raises:
+        ConfigError: A setting is not one that Argo or Kubernetes knows.
+    """
     from hera.workflows import Parameter, Script, models  # noqa: PLC0415 - as above
 
-    variables = {**settings.env, JOB_VARIABLE: job, WORKFLOW_UID_VARIABLE: "{{workflow.uid}}"}
-    entries = [{"name": name, **_variable(value)} for name, value in variables.items()]
+    everything = {**settings.env, **variables, WORKFLOW_UID_VARIABLE: "{{workflow.uid}}"}
+    entries = [{"name": name, **_variable(value)} for name, value in everything.items()]
     # A default, because a pod that was killed before it wrote the file is still to end with its own reason.
     outcome = models.ValueFrom(path=str(PurePosixPath(directory, labels.OUTCOME_FILE)), default="")
     return Script(
@@ -102,7 +138,7 @@ def _script(job: str, directory: str, settings: PodSettings) -> Any:
         image=settings.image,
         image_pull_policy=_pull_policy(settings.image_pull_policy),
         command=["python"],
-        source=runner_source(),
+        source=source,
         working_dir=settings.working_dir or None,
         env=[_model(models.EnvVar, entry, "env") for entry in entries],
         volume_mounts=[_model(models.VolumeMount, mount, "volume_mounts") for mount in settings.volume_mounts] or None,
@@ -118,27 +154,45 @@ def _labels(record: JobRecord, user: str) -> dict[str, str]:
     values = {labels.USER_LABEL: user, labels.JOB_LABEL: record.job_id}
     if record.job_definition_id:
         values[labels.DEFINITION_LABEL] = record.job_definition_id
+    return check_labels(values)
+
+
+def check_labels(values: dict[str, str]) -> dict[str, str]:
+    """Return labels that Kubernetes accepts.
+
+    Raises:
+        InputError: One of the values is none.
+    """
     for name, value in values.items():
         if not _LABEL.fullmatch(value):
             raise InputError(f"{value!r} cannot be the value of the label {name}")
     return values
 
 
-def _environment(record: JobRecord, directory: str, kernel: str | None) -> str:
-    job = {
-        "record": record.to_dict(),
-        "directory": directory,
-        "parameters": typed(record.parameters),
-        "kernel": kernel,
-    }
-    raw = json.dumps(job, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+def encoded(job: Mapping[str, Any], *, parameters: Mapping[str, str]) -> str:
+    """Return the value of NBARGO_JOB.
+
+    Args:
+        job: What the runner reads, but for the parameters.
+        parameters: As the user typed them.
+
+    Raises:
+        InputError: A parameter is not usable, or it is all too large.
+    """
+    whole = {**job, "parameters": typed(parameters)}
+    raw = json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     value = base64.b64encode(raw).decode("ascii")
     if len(f"{JOB_VARIABLE}={value}\0") > MAX_ENVIRONMENT:
         raise InputError(f"The job's settings and parameters have {len(raw)} bytes, too many", hint=_TOO_LARGE_HINT)
     return value
 
 
-def _check_record(record: JobRecord) -> None:
+def check_record(record: JobRecord) -> None:
+    """Check that a record can be read back, and that the names of its files differ.
+
+    Raises:
+        InputError: It cannot, or two names are the same.
+    """
     try:
         job_record.from_dict(json.loads(json.dumps(record.to_dict())))
     except RecordError as error:  # whose own hint is for what others wrote
@@ -152,7 +206,12 @@ def _check_record(record: JobRecord) -> None:
             raise InputError(f"Two files of the job would be called '{name}'", hint="Rename the notebook")
 
 
-def _check_directory(directory: str) -> str:
+def check_directory(directory: str) -> str:
+    """Return a directory that Argo takes as it is.
+
+    Raises:
+        InputError: Argo would replace something in it, or it is not an absolute path.
+    """
     if "{{" in directory:
         raise InputError(
             f"The job's directory {directory!r} holds two opening braces, which Argo would replace",
@@ -164,13 +223,26 @@ def _check_directory(directory: str) -> str:
     return directory
 
 
-def _check_name(name: str) -> str:
+def check_name(name: str) -> str:
+    """Return a name that an object of Kubernetes may have.
+
+    Raises:
+        InputError: It may not.
+    """
     if not _NAME.fullmatch(name):
         raise InputError(f"{name!r} cannot be the name of a Workflow")
     return name
 
 
-def _check_template(template: Mapping[str, Any]) -> None:
+def check_template(template: Mapping[str, Any]) -> None:
+    """Check that Argo can start a template.
+
+    Args:
+        template: As the Kubernetes API takes it.
+
+    Raises:
+        InputError: It is too large.
+    """
     text = json.dumps(template, ensure_ascii=False, separators=(",", ":"))
     escaped = sum(text.count(character) for character in "<>&")  # Go writes each as six characters
     size = len(text.encode("utf-8", "surrogatepass")) + 5 * escaped

@@ -7,8 +7,8 @@ which Argo would take for one of its own variables.
 
 It reads two environment variables: NBARGO_JOB, base64 of a JSON object with the members record (as
 nbargo_shared.record writes it), directory (the job's own, absolute), parameters (JSON values by name) and kernel (a
-name, or null for the notebook's own); and NBARGO_WORKFLOW_UID. It ends with 0 (completed), 1 (failed), 2 (started
-wrongly) or 143 (told to end).
+name, or null for the notebook's own), and problem where there is one: why the run cannot begin; and
+NBARGO_WORKFLOW_UID. It ends with 0 (completed), 1 (failed), 2 (started wrongly) or 143 (told to end).
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class Run:
         self.directory = Path(job["directory"])
         self.parameters: dict[str, Any] = job["parameters"]
         self.kernel: str | None = job["kernel"]
+        self.problem: str | None = job.get("problem")
         self.workflow_uid = workflow_uid
         self.started_at = milliseconds()
         self.formats: dict[str, str] = {
@@ -187,6 +188,8 @@ def perform(run: Run) -> None:
 
 def execute(run: Run, executed: Path) -> None:
     """Run the notebook with papermill; raises RunError."""
+    if run.problem:
+        raise RunError("InputError", run.problem)
     papermill = load("papermill")
     try:
         metadata = json.loads(run.input.read_text(encoding="utf-8")).get("metadata", {})

@@ -1,0 +1,150 @@
+"""The CronWorkflow of a job definition, and the patch that makes one of another.
+
+Argo copies none of a CronWorkflow's own labels to its runs: what they need is in `spec.workflowMetadata`. Their
+template is the job's, with a beginning of its own that gives each run its record and its directory.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from nbargo_shared import labels, run
+from nbargo_shared.definition import DefinitionRecord
+from nbargo_submitter import checks, formats, manifest
+from nbargo_submitter.pod import PodSettings
+
+CREATED_VARIABLE: Final = "NBARGO_CREATED"
+DEFAULT_DEADLINE: Final = 3600
+DEFAULT_HISTORY: Final = 10
+UTC: Final = "UTC"
+_FUTURE: Final = "from __future__ import annotations\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CronPolicy:
+    """What the administrator says about schedules.
+
+    Attributes:
+        concurrency_policy: Allow, Forbid or Replace.
+        starting_deadline_seconds: How late a run that was missed is still started; 0: it never is.
+        successful_history: How many Workflows that succeeded stay, until their time to live is over.
+        failed_history: How many others that have ended stay.
+        single_schedule: Whether the field is `schedule`, as in Argo 3.4 and 3.5, rather than `schedules`.
+    """
+
+    concurrency_policy: str = "Forbid"
+    starting_deadline_seconds: int = DEFAULT_DEADLINE
+    successful_history: int = DEFAULT_HISTORY
+    failed_history: int = DEFAULT_HISTORY
+    single_schedule: bool = False
+
+
+def build_cron_workflow(
+    *, definition: DefinitionRecord, user: str, staging: str, settings: PodSettings, policy: CronPolicy
+) -> dict[str, Any]:
+    """Return the CronWorkflow of a definition that has a schedule, as the Kubernetes API takes it.
+
+    Args:
+        definition: The definition.
+        user: The value of the user label.
+        staging: The staging area, absolute, as the pod sees it.
+        settings: The pod's.
+        policy: The schedule's.
+
+    Raises:
+        InputError: The definition or a parameter is not usable, a path holds braces, or it is all too large.
+        ConfigError: A setting is not one that Argo or Kubernetes knows.
+    """
+    from hera.workflows import CronWorkflow  # noqa: PLC0415 - seconds that the lab's start must not pay
+
+    own = manifest.check_labels({labels.USER_LABEL: user, labels.DEFINITION_LABEL: definition.definition_id})
+    template = run_template(definition)
+    workflow = CronWorkflow(
+        name=manifest.check_name(labels.object_name(definition.definition_id)),
+        labels={**settings.labels, **own},
+        annotations={**settings.annotations, labels.DEFINITION_ANNOTATION: definition.to_json()},
+        templates=[_script(definition, template, staging, settings)],
+        schedules=[definition.schedule or ""],
+        timezone=definition.timezone or UTC,
+        cron_suspend=not definition.active,
+        concurrency_policy=policy.concurrency_policy,
+        starting_deadline_seconds=policy.starting_deadline_seconds,
+        successful_jobs_history_limit=policy.successful_history,
+        failed_jobs_history_limit=policy.failed_history,
+        **manifest.members(settings, own),
+    )
+    made: dict[str, Any] = workflow.to_dict()
+    manifest.check_template(made["spec"]["workflowSpec"]["templates"][0])
+    # Hera has no name for this member: its own workflow_metadata is the one inside workflowSpec.
+    made["spec"]["workflowMetadata"] = {
+        "labels": {**settings.labels, **own},
+        "annotations": {**settings.annotations, labels.JOB_ANNOTATION: template},
+    }
+    made["spec"] |= schedule_member(definition.schedule, policy)
+    return made
+
+
+def schedule_member(schedule: str | None, policy: CronPolicy) -> dict[str, Any]:
+    """Return the members of a CronWorkflow's spec that hold its schedule; the one that this Argo lacks is null."""
+    if policy.single_schedule:
+        return {"schedule": schedule, "schedules": None}
+    return {"schedules": [schedule]}
+
+
+def run_template(definition: DefinitionRecord) -> str:
+    """Return what each run of a definition carries as its job annotation.
+
+    Raises:
+        InputError: The record of a run would not be one that the watcher accepts.
+    """
+    found = formats.patterns(definition.input_filename, names=definition.output_formats)
+    with checks.corrected():
+        template = run.run_template(definition, patterns=found)
+        sample = run.run_record(template, uid=definition.definition_id, created_ms=definition.update_time)
+    manifest.check_record(checks.checked(sample))
+    return template
+
+
+@cache
+def run_source() -> str:
+    """Return the text of the program in a scheduled run's pod: its beginning, then the runner."""
+    start = resources.files("nbargo_submitter").joinpath("run_start.py").read_text("utf-8")
+    return f"{start}\n\n{manifest.runner_source().replace(_FUTURE, '')}"
+
+
+def merge_patch(old: Any, new: Any) -> Any:
+    """Return the JSON merge patch (RFC 7386) that makes one object of another.
+
+    Args:
+        old: What is there; anything but a mapping is replaced whole.
+        new: What is to be there; members that are null are left out.
+    """
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return new
+    removed = {name: None for name in old if new.get(name) is None}
+    changed = {
+        name: merge_patch(old.get(name), value)
+        for name, value in new.items()
+        if value is not None and value != old.get(name)
+    }
+    return removed | changed
+
+
+def _script(definition: DefinitionRecord, template: str, staging: str, settings: PodSettings) -> Any:
+    manifest.check_directory(staging)
+    job = {
+        "record": json.loads(template),
+        "directory": staging,
+        "source": str(PurePosixPath(staging, definition.definition_id, definition.files)),
+        "kernel": None,
+    }
+    variables = {
+        manifest.JOB_VARIABLE: manifest.encoded(job, parameters=definition.parameters),
+        CREATED_VARIABLE: "{{workflow.creationTimestamp.s}}",
+    }
+    directory = str(PurePosixPath(staging, "{{workflow.uid}}"))
+    return manifest.script(variables=variables, directory=directory, source=run_source(), settings=settings)
