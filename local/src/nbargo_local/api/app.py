@@ -54,6 +54,8 @@ from nbargo_local.api.watch import Watch, WatchSettings
 
 _BASE: Final = f"/apis/{API_VERSION}"
 _PLURALS: Final = {resource.plural: resource for resource in RESOURCES}
+WATCH_RESPONSE: Final = "nbargo watch response"
+"""Key of a request under which a middleware may leave the class of response to use for a watch: the seam for faults."""
 
 
 @dataclass
@@ -140,7 +142,8 @@ class Api:
 
     async def _watch(self, request: web.Request, watch: Watch) -> web.StreamResponse:
         watch.check()
-        response = web.StreamResponse(headers={"Cache-Control": "no-cache, private"})
+        response_class = request.get(WATCH_RESPONSE, web.StreamResponse)
+        response: web.StreamResponse = response_class(headers={"Cache-Control": "no-cache, private"})
         response.content_type = "application/json"
         response.enable_chunked_encoding()
         await response.prepare(request)
