@@ -17,7 +17,8 @@ from nbargo_shared.errors import ClusterError, DatabaseError, NbargoError, Schem
 from nbargo_watcher.dberrors import MissingError, ReplacedError
 from nbargo_watcher.model import Event, Observed, Sink
 from nbargo_watcher.telemetry import Telemetry
-from nbargo_watcher.wire import AnySeen
+from nbargo_watcher.versions import Order, compare
+from nbargo_watcher.wire import AnySeen, Deleted
 
 MAX_WAITING: Final = 500
 """Objects that may wait for the sink; with annotations and outcomes of 64 KiB that is 64 MiB at the very worst."""
@@ -81,13 +82,13 @@ class Delivery:
         self._taken = anyio.Event()
 
     def add(self, seen: AnySeen) -> None:
-        """Take an event; it replaces an earlier one of the same object."""
+        """Take an event; of an object's events that wait, the newest one is kept."""
         if not self._waiting:
             self._since = time.monotonic()
             self._arrived.set()
         uid = seen.uid
-        self._waiting.pop(uid, None)  # so that the order is that of the last events
-        self._waiting[uid] = seen
+        waiting = self._waiting.pop(uid, None)  # so that the order is that of the last events
+        self._waiting[uid] = waiting if waiting is not None and _is_late(seen, waiting) else seen
         self._resource_version = seen.resource_version
 
     def advance(self, resource_version: str) -> None:
@@ -216,3 +217,9 @@ class Delivery:
         if self._failing:
             self._failing = False
             self._telemetry.degrade(f"rows of {self._scope}", "")
+
+
+def _is_late(seen: AnySeen, waiting: AnySeen) -> bool:
+    """Return whether an event is older than one that waits; a deletion may have its last body's own version."""
+    order = compare(seen.resource_version, waiting.resource_version)
+    return order is Order.OLDER or (order is Order.SAME and isinstance(waiting, Deleted))
