@@ -76,6 +76,9 @@ VARIABLES = {
     "NBARGO_STAGING": "/st",
     "NBARGO_KUBECONFIG": "/kc",
     "NBARGO_CONTEXT": "ctx",
+    "NBARGO_ARCHIVE": "https://argo.example:2746/argo/",
+    "NBARGO_ARCHIVE_TOKEN_FILE": "/token",
+    "NBARGO_ARCHIVE_CA_FILE": "/ca.crt",
     "NBARGO_OUTPUT": "json",
     "NBARGO_LOG_FORMAT": "console",
     "NBARGO_LOG_LEVEL": "error",
@@ -92,6 +95,9 @@ def test_every_option_is_a_variable() -> None:
         staging=Path("/st"),
         kubeconfig="/kc",
         context="ctx",
+        archive="https://argo.example:2746/argo",
+        archive_token_file="/token",
+        archive_ca_file="/ca.crt",
         once=True,
         dry_run=True,
         rebuild=True,
@@ -117,6 +123,8 @@ def test_every_option_is_a_variable() -> None:
         {"NBARGO_ONCE": "1", "NBARGO_UNTIL_EOF": "1"},
         {"NBARGO_REBUILD": "1"},
         {"NBARGO_DB": "mysql://x"},
+        {"NBARGO_ARCHIVE": "argo-server:2746"},
+        {"NBARGO_ARCHIVE": "https://name:secret@argo-server"},
     ],
 )
 def test_a_variable_that_makes_no_sense_is_a_usage_error(

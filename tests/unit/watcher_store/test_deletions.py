@@ -8,7 +8,6 @@ from nbargo_shared.errors import ClusterRefusedError, ClusterUnreachableError
 from nbargo_shared.outcome import State
 from nbargo_shared.status import DISAPPEARED, INTERRUPTED
 from nbargo_watcher.evidence import Source
-from nbargo_watcher.model import Observed
 from unit.watcher_store.world import (
     END,
     FAILED,
@@ -125,19 +124,6 @@ async def test_a_deletion_that_may_not_be_looked_into_is_left_to_the_next_list(w
         world.cluster.error = None
         await projector.listed("workflows/argo", uids=frozenset(), resource_version="26")
     assert world.status() == "FAILED"
-
-
-async def test_the_archive_tells_the_end_where_no_file_does(world: World) -> None:
-    async def archive(namespace: str, name: str, uid: str) -> Observed | None:
-        assert (namespace, name, uid) == (SUCCEEDED.namespace, SUCCEEDED.name, SUCCEEDED.uid)
-        return replace(SUCCEEDED, resource_version="19")
-
-    world.archive = archive
-    async with world.projector() as projector:
-        await see(projector, RUNNING)
-        await delete(projector, RUNNING, "25")
-    assert world.status() == "COMPLETED"
-    assert projector.tally.resolved == {Source.ARCHIVE: 1}
 
 
 async def test_a_deletion_of_a_job_that_was_never_seen_makes_its_row(world: World) -> None:

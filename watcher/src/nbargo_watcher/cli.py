@@ -161,6 +161,9 @@ def _add_where(group: Any) -> None:
     value("--staging", "DIR", "jupyter-scheduler's staging directory (default: in Jupyter's data directory)")
     value("--kubeconfig", "PATH", "the cluster (default: KUBECONFIG, the pod's service account, ~/.kube/config)")
     value("--context", "NAME", "a context of the kubeconfig")
+    value("--archive", "URL", "argo-server, to ask its archive about workflows that are gone (default: none is asked)")
+    value("--archive-token-file", "PATH", "a token for it (default: the credentials for the cluster)")
+    value("--archive-ca-file", "PATH", "CA certificates for it (default: the system's)")
 
 
 def _add_telling(group: Any) -> None:

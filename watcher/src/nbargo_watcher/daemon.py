@@ -29,6 +29,8 @@ RESTART_CAP: Final = 30.0
 GRACE: Final = 1.8
 """Seconds from the signal to the end of the process, whatever a disk or a volume may be doing. SQLite's journal makes
 an end in the middle of a commit harmless: it is done or not done, and the checkpoint is part of it."""
+AGAIN: Final = (30.0, 60.0)
+"""Range of seconds from which the time is drawn after which an archive that did not answer is asked again."""
 STABLE: Final = 60.0
 """Seconds after which a task that ended is started as if for the first time."""
 
@@ -113,7 +115,18 @@ async def _session(ground: Ground) -> None:
         for reflector in work.reflectors:
             tasks.start_soon(supervise, reflector.scope, reflector.run, ground)
         tasks.start_soon(supervise, "sweep", lambda: _sweep(ground, work), ground)
+        if settings.archive:
+            tasks.start_soon(supervise, "archive", lambda: _ask_again(ground, work), ground)
         tasks.start_soon(supervise, "heartbeat", lambda: _beat(ground, work), ground)
+
+
+async def _ask_again(ground: Ground, work: Work) -> None:
+    """Ask Argo's archive again about the jobs for which it did not answer."""
+    while True:
+        await anyio.sleep(ground.rng.uniform(*AGAIN))
+        ground.telemetry.moved("archive")
+        if not await work.projector.again():
+            ground.telemetry.degrade("archive", "")
 
 
 async def _beat(ground: Ground, work: Work) -> None:

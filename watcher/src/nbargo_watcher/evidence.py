@@ -100,3 +100,8 @@ class Change:
     def is_visible(self) -> bool:
         """Whether the row itself changes."""
         return self.before != self.row
+
+    @property
+    def ends(self) -> bool:
+        """Whether the job is seen to have ended by this."""
+        return self.is_visible and self.row.is_terminal and not (self.before and self.before.is_terminal)

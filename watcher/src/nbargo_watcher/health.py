@@ -66,6 +66,7 @@ class Exporter(Collector):
         yield _counter("events", "Events that came through watches", told.events)
         yield _counter("quarantined", "Objects that could not be read", told.quarantined)
         yield _labelled("changes", "Rows that were written", "kind", told.changes)
+        yield _labelled("resolved", "Jobs that were seen to have ended", "source", told.resolved)
         yield _labelled("retries", "Requests and commits that did not go plainly", "reason", told.retries)
         yield _gauge("last_byte_age_seconds", "Since the API server was last heard", _age(told.heard_at, now))
         yield _gauge("last_commit_age_seconds", "Since events were last committed", _age(told.committed_at, now))

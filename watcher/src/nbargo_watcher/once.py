@@ -10,6 +10,7 @@ from nbargo_shared.errors import FilesError
 from nbargo_watcher import parts
 from nbargo_watcher.evidence import Change
 from nbargo_watcher.exits import Exit
+from nbargo_watcher.projector import Projector
 from nbargo_watcher.settings import Settings
 from nbargo_watcher.source import Timing
 
@@ -122,6 +123,7 @@ async def run(settings: Settings, environ: Mapping[str, str], *, timing: Timing 
                         await reflector.once()
                 try:
                     await work.projector.sweep()
+                    await _ask_archive(work.projector)
                 except FilesError as error:
                     ground.log.warning("outcome files", error=str(error))
                     work.projector.tally.unresolved += 1
@@ -140,6 +142,13 @@ async def run(settings: Settings, environ: Mapping[str, str], *, timing: Timing 
         held=work.projector.degraded,
         changes=tuple(changes),
     )
+
+
+async def _ask_archive(projector: Projector) -> None:
+    """Ask Argo's archive about the rest of many jobs, for as long as it answers."""
+    before, left = -1, await projector.again()
+    while left and left != before:
+        before, left = left, await projector.again()
 
 
 def _told(change: Change) -> Mapping[str, str | None]:

@@ -1,7 +1,7 @@
 """Puts the watcher together: connection, sources, reflectors, store and projector, as the settings say."""
 
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,6 +10,7 @@ import aiohttp
 import structlog
 
 from nbargo_shared.errors import ClusterMissingError, NbargoError
+from nbargo_watcher.archive import Archive, Files
 from nbargo_watcher.budget import Budget
 from nbargo_watcher.connection import Choice, Connection, connect
 from nbargo_watcher.decide import Decision, Happened
@@ -144,7 +145,7 @@ async def work(
             store=store,
             user=settings.user,
             server=ground.connection.url,
-            resolver=Resolver(files=files, cluster=sources),
+            resolver=Resolver(files=files, cluster=sources, archive=_archive(ground)),
             files=files,
             once=settings.once,
             reports=_reports(ground, on_change),
@@ -171,12 +172,31 @@ async def work(
         yield Work(reflectors=reflectors, projector=projector, store=store)
 
 
+def _archive(ground: Ground) -> Callable[[str], Awaitable[Observed | None]] | None:
+    settings = ground.settings
+    if not settings.archive:
+        return None
+    files = Files(token=settings.archive_token_file, ca=settings.archive_ca_file)
+    archive = Archive(
+        session=ground.session,
+        place=Connection(url=settings.archive, namespace="", reader=files),
+        cluster=ground.connection,
+        user=settings.user,
+        budget=ground.budget,
+        timing=ground.timing,
+        telemetry=ground.telemetry,
+    )
+    return archive.find
+
+
 def _reports(ground: Ground, on_change: Callable[[Change], None]) -> Reports:
     write = ground.log.bind().info  # bound once: for each line it takes as long as writing it
 
     def changed(change: Change) -> None:
         kind = "added" if change.before is None else "changed"
         ground.telemetry.changes[kind] += 1
+        if change.ends:
+            ground.telemetry.resolved[change.source.value] += 1
         on_change(change)
         before = change.before.status if change.before else None
         write(

@@ -173,6 +173,20 @@ class Projector:
             orphans = (outcome for outcome in outcomes.values() if self._is_over(outcome))
             await self._take("", (_of_outcome(outcome) for outcome in orphans), None)
 
+    async def again(self) -> int:
+        """Take up what Argo's archive could not be asked about before, and return how many jobs are still left.
+
+        Raises:
+            NbargoError: As for `events`; what is left stays to be taken up.
+        """
+        waiting, self._resolver.postponed = self._resolver.postponed, {}
+        try:
+            await self._take("", waiting.values(), None)
+        except BaseException:
+            self._resolver.postponed = waiting | self._resolver.postponed
+            raise
+        return len(self._resolver.postponed)
+
     async def beat(self, watcher: str) -> None:
         """Say in the database that this watcher lives; to be called every `tables.BEAT_INTERVAL` seconds."""
         if not self._store.dry_run:
@@ -355,7 +369,8 @@ def _is_orphan(known: Known) -> bool:
 
 
 def _of_outcome(outcome: Outcome) -> Evidence:
-    return Evidence(job_id=outcome.job_id, gone=True, uid=outcome.workflow_uid, outcome=outcome, looked=True)
+    told = outcome.state in {State.COMPLETED, State.FAILED}
+    return Evidence(job_id=outcome.job_id, gone=True, uid=outcome.workflow_uid, outcome=outcome, looked=told)
 
 
 def _put(memory: dict[str, str], key: str, value: str) -> None:

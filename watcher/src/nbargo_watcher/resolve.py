@@ -20,10 +20,12 @@ from nbargo_watcher.reconcile import wants_outcome
 from nbargo_watcher.rows import Projected
 from nbargo_watcher.store import Known
 
-Archive = Callable[[str, str, str], Awaitable[Observed | None]]
-"""Asks Argo's archive by namespace, name and uid; None if it has no such workflow."""
+Archive = Callable[[str], Awaitable[Observed | None]]
+"""Asks Argo's archive by uid; None if it has no such workflow, a ClusterError if it does not answer."""
 
 _GETS: Final = 8  # at once
+_ASKS: Final = 10
+"""Questions to the archive for one batch, after which the others wait: rows of other jobs must not."""
 
 
 class Resolver:
@@ -33,16 +35,27 @@ class Resolver:
         files: The outcome files.
         cluster: How to look at one object again.
         archive: Argo's archive, if one is configured.
+
+    Attributes:
+        postponed: What the archive has still to be asked about, by job id.
     """
 
     def __init__(self, *, files: OutcomeFiles, cluster: Cluster, archive: Archive | None = None) -> None:
         self._files = files
         self._cluster = cluster
         self._archive = archive
-        self.unresolved = 0
+        self._doubtful = 0
+        self.postponed: dict[str, Evidence] = {}
+
+    @property
+    def unresolved(self) -> int:
+        """How many absences could not be looked into."""
+        return self._doubtful + len(self.postponed)
 
     async def complete(self, batch: Sequence[Evidence], known: dict[str, Known]) -> list[Evidence]:
-        """Return the batch with everything that could matter looked up; what is not gone after all is left out.
+        """Return the batch with everything that could matter looked up.
+
+        What is not gone after all is left out, and so is what the archive could not be asked about (`postponed`).
 
         Args:
             batch: The evidence so far.
@@ -58,11 +71,13 @@ class Resolver:
         there = await self._still_there([item for item in wanting if not item.checked], known)
         gone = [item for item in wanting if id(item) not in there]
         outcomes = await self._files.read({item.job_id for item in gone})
-        looked = {}
-        for item in gone:
-            more = replace(item, checked=True, looked=True, outcome=outcomes.get(item.job_id) or item.outcome)
-            looked[id(item)] = await self._archived(more, known[item.job_id][1])
-        return [looked.get(id(item), item) for item in batch if id(item) not in there]
+        looked = {
+            id(item): replace(item, checked=True, looked=True, outcome=outcomes.get(item.job_id) or item.outcome)
+            for item in gone
+        }
+        later = await self._ask_archive(looked, known) if self._archive else set[int]()
+        self.postponed |= {item.job_id: item for item in gone if id(item) in later}
+        return [looked.get(id(item), item) for item in batch if id(item) not in there | later]
 
     async def _still_there(self, doubtful: Sequence[Evidence], known: dict[str, Known]) -> set[int]:
         """Return the ids of the evidence whose object is there after all, or could not be asked about."""
@@ -77,7 +92,7 @@ class Resolver:
                         there.add(id(item))
                 except ClusterError as error:
                     there.add(id(item))
-                    self.unresolved += 1
+                    self._doubtful += 1
                     if error.transient and item.observed is not None:
                         failures.append(error)
 
@@ -95,14 +110,38 @@ class Resolver:
         found = await self._cluster.get(place.namespace, place.name)
         return found is not None and found.uid == item.uid
 
+    async def _ask_archive(self, looked: dict[int, Evidence], known: dict[str, Known]) -> set[int]:
+        """Complete evidence from the archive, in place, and return the keys of what has to wait."""
+        later: set[int] = set()
+        wanting = [(key, item) for key, item in looked.items() if _wants_archive(item)]
+        for count, (key, item) in enumerate(wanting):
+            try:
+                if later or count >= _ASKS:
+                    later.add(key)
+                else:
+                    looked[key] = await self._archived(item, known[item.job_id][1])
+            except ClusterError:
+                later.add(key)
+        return later
+
     async def _archived(self, item: Evidence, projected: Projected | None) -> Evidence:
-        """Return evidence from the archive, if neither the body nor the outcome says how the job ended."""
-        place = item.observed or projected
-        ended = item.observed is not None and item.observed.phase in ENDED
-        told = item.outcome is not None and item.outcome.state in {State.COMPLETED, State.FAILED}
-        if self._archive is None or place is None or not item.gone or ended or told:
+        """Return evidence with the archived body in place of the last one, if that is the end of the same attempt."""
+        uid = item.uid or (projected.uid if projected else "")
+        found = await self._archive(uid) if self._archive and uid else None
+        if found is None or (found.uid, found.job_id) != (uid, item.job_id) or found.phase not in ENDED:
             return item
-        found = await self._archive(place.namespace, place.name, place.uid)
-        if found is None or found.uid != place.uid or found.phase not in ENDED:
-            return item
-        return replace(item, observed=found, uid=found.uid, archived=True)
+        if (found.started_at or 0) < _last_start(item, projected):
+            return item  # it was archived, retried, and deleted while it ran
+        return replace(item, observed=found, uid=uid, archived=True)
+
+
+def _wants_archive(item: Evidence) -> bool:
+    """Return whether neither the last body nor the outcome file says how a job ended whose Workflow is gone."""
+    ended = item.observed is not None and item.observed.phase in ENDED
+    told = item.outcome is not None and item.outcome.state in {State.COMPLETED, State.FAILED}
+    return item.gone and not ended and not told
+
+
+def _last_start(item: Evidence, projected: Projected | None) -> int:
+    body = item.observed.started_at if item.observed else None
+    return max(body or 0, (projected.started_at if projected else None) or 0)

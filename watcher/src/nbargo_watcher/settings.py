@@ -19,6 +19,7 @@ from nbargo_shared.slugs import slug
 PREFIX: Final = "NBARGO_"
 _DIGESTED: Final = re.compile(r"[a-z0-9][-a-z0-9]{0,43}--x[0-9a-f]{16}")  # what slugs.slug returns for other names
 _SQLITE_URL: Final = re.compile(r"sqlite(\+\w+)?:///(?P<path>[^?]+)")
+_ADDRESS: Final = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 _MAX_PORT: Final = 65535
 
 
@@ -33,6 +34,9 @@ class Settings:
         staging: jupyter-scheduler's staging directory.
         kubeconfig: A kubeconfig; "" for the usual places.
         context: A context of it; "" for the current one.
+        archive: Address of argo-server, whose archive tells of workflows that are gone; "" for none.
+        archive_token_file: A file with a token for it; "" for the cluster's credentials.
+        archive_ca_file: A file with the CA certificates of argo-server; "" for the system's.
         once: Whether to make the rows true and end.
         dry_run: Whether to write nothing.
         rebuild: Whether to bring back rows that users deleted.
@@ -49,6 +53,9 @@ class Settings:
     staging: Path
     kubeconfig: str = ""
     context: str = ""
+    archive: str = ""
+    archive_token_file: str = ""
+    archive_ca_file: str = ""
     once: bool = False
     dry_run: bool = False
     rebuild: bool = False
@@ -82,6 +89,9 @@ def resolve(options: Namespace, environ: Mapping[str, str]) -> Settings:
         staging=Path(options.staging).expanduser() if options.staging else data / "scheduler_staging_area",
         kubeconfig=options.kubeconfig or "",
         context=options.context or "",
+        archive=_address(options.archive or ""),
+        archive_token_file=options.archive_token_file or "",
+        archive_ca_file=options.archive_ca_file or "",
         once=options.once,
         dry_run=options.dry_run,
         rebuild=options.rebuild,
@@ -131,6 +141,12 @@ def is_on(text: str) -> bool:
     if value in {"", "0", "false", "no", "off"}:
         return False
     raise ConfigError(f"'{text}' is neither yes nor no", hint="Use 1 or 0")
+
+
+def _address(text: str) -> str:
+    if text and not _ADDRESS.fullmatch(text):
+        raise ConfigError(f"'{text}' is not the address of an argo-server", hint="Use https://HOST:2746")
+    return text.rstrip("/")
 
 
 def _label(user: str) -> str:

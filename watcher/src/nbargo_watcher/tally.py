@@ -17,7 +17,7 @@ class Tally:
         unchanged: Observations that changed nothing.
         ignored: Objects of other users, without a job, or copies that `argo resubmit` made.
         quarantined: Objects whose job record is not valid.
-        unresolved: Absences that could not be looked into; the next list comes back to them.
+        unresolved: Absences that could not be looked into; they are come back to.
         commits: Transactions that were written.
         resolved: How many jobs were seen to have ended, by where that was read.
     """
@@ -43,8 +43,4 @@ class Tally:
         self.added += added
         self.changed += len(visible) - added
         self.unchanged += looked_at - len(visible)
-        self.resolved.update(change.source for change in visible if _ends(change))
-
-
-def _ends(change: Change) -> bool:
-    return change.row.is_terminal and not (change.before and change.before.is_terminal)
+        self.resolved.update(change.source for change in visible if change.ends)

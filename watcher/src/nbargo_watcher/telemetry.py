@@ -20,6 +20,7 @@ class Telemetry:
         events: Events that came through watches.
         batches: Batches that were committed.
         changes: Rows that were changed, by the kind of change.
+        resolved: Jobs that were seen to have ended, by where that was read.
         retries: Decisions to wait or to ask again, by reason.
         quarantined: Objects that could not be read.
         degraded: Why a part does not do its work, by part.
@@ -37,6 +38,7 @@ class Telemetry:
     events: int = 0
     batches: int = 0
     changes: Counter[str] = field(default_factory=Counter)
+    resolved: Counter[str] = field(default_factory=Counter)
     retries: Counter[str] = field(default_factory=Counter)
     quarantined: int = 0
     degraded: dict[str, str] = field(default_factory=dict)
