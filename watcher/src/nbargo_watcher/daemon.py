@@ -153,13 +153,18 @@ async def _say_goodbye(ground: Ground, work: Work, watcher: str) -> None:
 
 
 async def _sweep(ground: Ground, work: Work) -> None:
-    """Look through the outcome files after every stream was listed, and then now and then."""
+    """Look through the outcome files after every stream was listed, after each later list, and now and then.
+
+    A list that was not due takes the place of lost events, and a workflow may have come and gone among them.
+    """
     for reflector in work.reflectors:
         await reflector.caught_up.wait()
     while True:
+        work.listed.mute()
         await work.projector.sweep()
         ground.telemetry.moved("sweep")
-        await anyio.sleep(ground.rng.uniform(*ground.timing.relist))
+        with anyio.move_on_after(ground.rng.uniform(*ground.timing.relist)):
+            await work.listed.heard()
 
 
 async def _end_on_signal(scope: anyio.CancelScope, ground: Ground) -> None:

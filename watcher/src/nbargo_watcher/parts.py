@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
+import anyio
 import structlog
 
 from nbargo_shared.errors import ClusterMissingError, NbargoError
@@ -70,6 +71,25 @@ async def ground(settings: Settings, environ: Mapping[str, str], *, timing: Timi
         yield Ground(settings=settings, connection=connection, session=session, timing=timing)
 
 
+class Bell:
+    """Says that something has happened since it was last muted; it never says what."""
+
+    def __init__(self) -> None:
+        self._rung = anyio.Event()
+
+    def ring(self) -> None:
+        """Say so."""
+        self._rung.set()
+
+    def mute(self) -> None:
+        """Forget what has happened up to now."""
+        self._rung = anyio.Event()
+
+    async def heard(self) -> None:
+        """Wait until something has happened."""
+        await self._rung.wait()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """What lasts as long as the database is the same file.
@@ -78,11 +98,13 @@ class Work:
         reflectors: One for each namespace.
         projector: The sink of them all.
         store: The database.
+        listed: Rings when one of the reflectors has completed a list.
     """
 
     reflectors: tuple[Reflector, ...]
     projector: Projector
     store: Store
+    listed: Bell
 
 
 class Sources:
@@ -151,10 +173,12 @@ async def work(
             reports=_reports(ground, on_change),
         ) as projector,
     ):
+        listed = Bell()
         hooks = Hooks(
             decided=lambda *told: _log_decision(ground, *told),
             quarantined=lambda *told: _log_poison(ground, *told),
             page=on_page,
+            listed=listed.ring,
             confirm_at=projector.confirm_at,
         )
         reflectors = tuple(
@@ -169,7 +193,7 @@ async def work(
             )
             for source in sources.by_namespace.values()
         )
-        yield Work(reflectors=reflectors, projector=projector, store=store)
+        yield Work(reflectors=reflectors, projector=projector, store=store, listed=listed)
 
 
 def _archive(ground: Ground) -> Callable[[str], Awaitable[Observed | None]] | None:

@@ -32,12 +32,14 @@ class Hooks:
         decided: Told of each decision that is not plain sailing: the stream, what happened, and what follows.
         quarantined: Told of an object that cannot be read: the stream, the object, and why.
         page: Told how many objects a page of a list held.
+        listed: Told that a list is complete, with the sink.
         confirm_at: Asked, after a list, from when another one is wanted (seconds of the monotonic clock), if at all.
     """
 
     decided: Callable[[str, Happened, Decision], None] = lambda *_: None
     quarantined: Callable[[str, str, str], None] = lambda *_: None
     page: Callable[[int], None] = lambda _: None
+    listed: Callable[[], None] = lambda: None
     confirm_at: Callable[[str], float | None] = lambda _: None
 
 
@@ -165,6 +167,7 @@ class Reflector:
         self._plan_list()
         self._telemetry.lists += 1
         self._ready()
+        self._hooks.listed()
         return What.LISTED
 
     async def _page(self, token: str, *, paged: bool) -> Page:
