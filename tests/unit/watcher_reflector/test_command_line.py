@@ -76,6 +76,7 @@ VARIABLES = {
     "NBARGO_STAGING": "/st",
     "NBARGO_KUBECONFIG": "/kc",
     "NBARGO_CONTEXT": "ctx",
+    "NBARGO_START_JITTER": "1.5",
     "NBARGO_ARCHIVE": "https://argo.example:2746/argo/",
     "NBARGO_ARCHIVE_TOKEN_FILE": "/token",
     "NBARGO_ARCHIVE_CA_FILE": "/ca.crt",
@@ -95,6 +96,7 @@ def test_every_option_is_a_variable() -> None:
         staging=Path("/st"),
         kubeconfig="/kc",
         context="ctx",
+        start_jitter=1.5,
         archive="https://argo.example:2746/argo",
         archive_token_file="/token",
         archive_ca_file="/ca.crt",
@@ -113,12 +115,33 @@ def test_every_option_is_a_variable() -> None:
     assert parsed - named == {"HELP", "VERSION", "PRINT_COMPLETION"}
 
 
+IN_POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "jitter"),
+    [
+        ([], IN_POD, 2.0),
+        (["--start-jitter", "0"], IN_POD, 0.0),
+        ([], {**IN_POD, "NBARGO_START_JITTER": "9"}, 9.0),
+        (["--once"], IN_POD, 0.0),
+        (["--until-eof"], IN_POD, 0.0),
+        (["--kubeconfig", "/kc"], IN_POD, 0.0),
+        ([], {}, 0.0),
+    ],
+)
+def test_only_sidecars_start_by_chance(argv: list[str], environ: dict[str, str], jitter: float) -> None:
+    assert read(*argv, **environ).start_jitter == jitter
+
+
 @pytest.mark.parametrize(
     "environ",
     [
         {"NBARGO_OUTPUT": "xml"},
         {"NBARGO_HEALTH_PORT": "http"},
         {"NBARGO_HEALTH_PORT": "70000"},
+        {"NBARGO_START_JITTER": "-1"},
+        {"NBARGO_START_JITTER": "nan"},
         {"NBARGO_ONCE": "perhaps"},
         {"NBARGO_ONCE": "1", "NBARGO_UNTIL_EOF": "1"},
         {"NBARGO_REBUILD": "1"},

@@ -174,6 +174,21 @@ async def test_the_watcher_follows_and_ends_within_two_seconds_of_sigterm(place:
     assert all(line["why"] for line in changes)
 
 
+async def test_a_start_that_is_put_off_asks_nothing_and_ends_at_once(place: Place) -> None:
+    place.make_database()
+    port = free_port()
+    async with place.running("--start-jitter", "3600", "--health-port", str(port)) as process:
+        out, end = "", time.monotonic() + 10
+        while "first list" not in out and time.monotonic() < end:
+            _, out, _ = await check(place, port)
+        assert "not complete yet" in out
+        assert place.server.asked == []
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        await process.wait()
+        assert (process.returncode, time.monotonic() - began < 2.0) == (0, True)
+
+
 async def test_a_child_ends_with_its_parent(place: Place) -> None:
     place.make_database()
     async with place.running("--until-eof") as process:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from nbargo_shared.errors import ConfigError, NbargoError
 from nbargo_watcher.exits import Exit, status_of
-from nbargo_watcher.settings import PREFIX, Settings, is_on, port, resolve
+from nbargo_watcher.settings import POD_JITTER, PREFIX, Settings, is_on, port, resolve, seconds
 
 _DESCRIPTION: Final = """\
 Follows one user's notebook jobs on Argo Workflows and keeps jupyter-scheduler's list of jobs true.
@@ -161,6 +161,13 @@ def _add_where(group: Any) -> None:
     value("--staging", "DIR", "jupyter-scheduler's staging directory (default: in Jupyter's data directory)")
     value("--kubeconfig", "PATH", "the cluster (default: KUBECONFIG, the pod's service account, ~/.kube/config)")
     value("--context", "NAME", "a context of the kubeconfig")
+    value(
+        "--start-jitter",
+        "SECONDS",
+        "put the first request off by chance, by so many seconds at most, so that many sidecars that start together do "
+        f"not all ask at once; 0 turns it off (default: {POD_JITTER:g} in a pod, else 0; never with --once)",
+        type=seconds,
+    )
     value("--archive", "URL", "argo-server, to ask its archive about workflows that are gone (default: none is asked)")
     value("--archive-token-file", "PATH", "a token for it (default: the credentials for the cluster)")
     value("--archive-ca-file", "PATH", "CA certificates for it (default: the system's)")

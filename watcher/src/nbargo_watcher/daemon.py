@@ -57,6 +57,7 @@ async def run(settings: Settings, environ: Mapping[str, str], *, timing: Timing 
         ground.log.info(
             "watching", server=ground.connection.url, namespaces=list(ground.settings.namespaces), user=settings.user
         )
+        await anyio.sleep(ground.rng.uniform(0.0, settings.start_jitter))
         await supervise("session", lambda: _session(ground), ground)
 
 

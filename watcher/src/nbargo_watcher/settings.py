@@ -21,6 +21,10 @@ _DIGESTED: Final = re.compile(r"[a-z0-9][-a-z0-9]{0,43}--x[0-9a-f]{16}")  # what
 _SQLITE_URL: Final = re.compile(r"sqlite(\+\w+)?:///(?P<path>[^?]+)")
 _ADDRESS: Final = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 _MAX_PORT: Final = 65535
+_HOUR: Final = 3600.0
+POD_JITTER: Final = 2.0
+"""Seconds. When a hub comes back, hundreds of sidecars start together; two seconds make of them a hundred lists in each
+second, and end before a lab server that starts beside answers its first request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,7 @@ class Settings:
         archive: Address of argo-server, whose archive tells of workflows that are gone; "" for none.
         archive_token_file: A file with a token for it; "" for the cluster's credentials.
         archive_ca_file: A file with the CA certificates of argo-server; "" for the system's.
+        start_jitter: Seconds, up to which the first request of a watcher that stays may be put off by chance.
         once: Whether to make the rows true and end.
         dry_run: Whether to write nothing.
         rebuild: Whether to bring back rows that users deleted.
@@ -56,6 +61,7 @@ class Settings:
     archive: str = ""
     archive_token_file: str = ""
     archive_ca_file: str = ""
+    start_jitter: float = 0.0
     once: bool = False
     dry_run: bool = False
     rebuild: bool = False
@@ -92,6 +98,7 @@ def resolve(options: Namespace, environ: Mapping[str, str]) -> Settings:
         archive=_address(options.archive or ""),
         archive_token_file=options.archive_token_file or "",
         archive_ca_file=options.archive_ca_file or "",
+        start_jitter=_default_jitter(options, environ) if options.start_jitter is None else options.start_jitter,
         once=options.once,
         dry_run=options.dry_run,
         rebuild=options.rebuild,
@@ -115,6 +122,18 @@ def data_directory(environ: Mapping[str, str]) -> Path:
     if sys.platform == "darwin":
         return home / "Library" / "Jupyter"
     return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "jupyter"
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds, an hour at most; for argparse.
+
+    Raises:
+        ValueError: It is none.
+    """
+    value = float(text)
+    if not 0 <= value <= _HOUR:
+        raise ValueError(text)
+    return value
 
 
 def port(text: str) -> int:
@@ -141,6 +160,12 @@ def is_on(text: str) -> bool:
     if value in {"", "0", "false", "no", "off"}:
         return False
     raise ConfigError(f"'{text}' is neither yes nor no", hint="Use 1 or 0")
+
+
+def _default_jitter(options: Namespace, environ: Mapping[str, str]) -> float:
+    """Return the jitter of a sidecar: nobody waits for it, but somebody does for what a person or a lab starts."""
+    alone = options.once or options.until_eof or options.kubeconfig
+    return POD_JITTER if environ.get("KUBERNETES_SERVICE_HOST") and not alone else 0.0
 
 
 def _address(text: str) -> str:
