@@ -12,7 +12,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Final, Self
 
-from anyio import CancelScope
+from anyio import CancelScope, current_time
 
 from nbargo_shared.errors import DatabaseError, NbargoError, RecordError
 from nbargo_shared.outcome import Outcome, State
@@ -54,11 +54,11 @@ class Clocks:
     """The two clocks.
 
     Attributes:
-        monotonic: Seconds, never going back.
+        monotonic: Seconds, never going back: the reflector's clock, which reads `confirm_at`.
         wall: Seconds since 1970.
     """
 
-    monotonic: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = current_time
     wall: Callable[[], float] = time.time
 
 
