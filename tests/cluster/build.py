@@ -51,6 +51,7 @@ PROGRAMS = (
     Program("etcd", "go.etcd.io/etcd/server/v3", "etcd"),
     Program("argo", f"{ARGO_MODULE}/cmd/workflow-controller", "workflow-controller"),
     Program("argo", "./argocommands", "argocommands"),
+    Program("argo", "./cronanswers", "cronanswers"),
     Program("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", "kube-apiserver"),
     Program("kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", "kube-controller-manager"),
 )

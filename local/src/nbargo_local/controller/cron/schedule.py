@@ -1,11 +1,11 @@
 """Schedules: when a CronWorkflow is due, to the second as robfig/cron 3.0 computes it.
 
 A calendar schedule is due at each instant at which the clocks of its zone show a reading that it matches. So a reading
-that a daylight saving change skips is not due that day, and one that is shown twice is due twice.
+that a daylight saving change skips is not due that day, and one that is shown twice is due twice. Where the change
+skips midnight, east of Greenwich (Cairo, Beirut), robfig/cron loses the whole day when it has to search for the day.
 """
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Protocol
@@ -33,6 +33,8 @@ from nbargo_local.controller.durations import parse_duration
 
 _ZONE_PREFIXES: Final = ("TZ=", "CRON_TZ=")
 _EVERY: Final = "@every "
+_PART: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?P<unit>[^0-9.]*)")
+_UNITS: Final = frozenset({"ns", "us", "\u00b5s", "ms", "s", "m", "h"})
 _DESCRIPTORS: Final = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -119,7 +121,11 @@ class Calendar:
         return None if found is None else time_of(found)
 
     def latest(self, *, after: datetime, before: datetime) -> datetime | None:
-        """Return the last match between two times, by bisection: from a later start, the next match is no earlier."""
+        """Return the last match between two times, by bisection: from a later start, the next match is no earlier.
+
+        Robfig/cron breaks that rule where clocks change by half an hour (Australia/Lord_Howe). There a time is found
+        that a walk from one time to the next leaves out.
+        """
         first, last = seconds_of(after), last_second_before(before)
         found = self._next(first)
         if found is None or found > last:
@@ -259,10 +265,22 @@ def parse_schedule(text: str) -> Schedule:
 
 def _parse_interval(text: str) -> int:
     """Return the whole seconds of a duration in Go's notation; robfig/cron makes less than one second one."""
-    problem = "invalid duration"
-    if re.fullmatch(r"[+-]?[0-9]+", text) and text.lstrip("+-") != "0":
-        problem = "missing unit in duration"
-    else:
-        with suppress(ValueError):
-            return max(parse_duration(text) // timedelta(seconds=1), 1)
-    raise ScheduleError(f'failed to parse duration {_EVERY}{text}: time: {problem} "{text}"')
+    if (problem := _find_problem(text)) is not None:
+        raise ScheduleError(f'failed to parse duration {_EVERY}{text}: time: {problem} "{text}"')
+    return max(parse_duration(text) // timedelta(seconds=1), 1)
+
+
+def _find_problem(text: str) -> str | None:
+    """Return what Go's time.ParseDuration holds against a text; None for nothing."""
+    rest = text[1:] if text.startswith(("+", "-")) else text
+    if rest == "0":
+        return None
+    while (part := _PART.match(rest)) is not None:
+        if not part["unit"]:
+            return "missing unit in duration"
+        if part["unit"] not in _UNITS:
+            return f'unknown unit "{part["unit"]}" in duration'
+        rest = rest[part.end() :]
+        if not rest:
+            return None
+    return "invalid duration"
