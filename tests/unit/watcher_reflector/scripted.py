@@ -76,6 +76,9 @@ def listing(*items: Mapping[str, Any], version: int, next_page: str = "") -> dic
     return {"apiVersion": API, "kind": "WorkflowList", "metadata": metadata, "items": list(items)}
 
 
+NO_CRONS = {"apiVersion": API, "kind": "CronWorkflowList", "metadata": {"resourceVersion": "1"}, "items": []}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
     """An HTTP answer that is no list and no watch."""
@@ -111,7 +114,10 @@ Script = Sequence[Step] | Refusal
 
 
 class ScriptedServer:
-    """Answers lists and watches one after the other as scripted; the last script of each kind repeats."""
+    """Answers lists and watches one after the other as scripted; the last script of each kind repeats.
+
+    The scripts are those of one stream; of cron workflows, which a whole program follows too, there are none.
+    """
 
     def __init__(self) -> None:
         self.lists: list[Any] = [listing(version=1)]
@@ -131,6 +137,8 @@ class ScriptedServer:
         return [item for item in self.asked if not item.is_watch]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/cronworkflows"):
+            return await self._play(request, [Hold()]) if "watch" in request.query else web.json_response(NO_CRONS)
         now = asyncio.get_running_loop().time()
         self.asked.append(Asked(at=now, query=dict(request.query), headers=dict(request.headers)))
         if self.stall is not None and "watch" in request.query:
@@ -254,6 +262,10 @@ class Clock:
 
     def time(self) -> float:
         return self._real() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Let time jump."""
+        self._ahead += seconds
 
     async def until(self, condition: Callable[[], bool], *, within: float = 60.0, step: float = 0.25) -> float:
         """Let time pass until something is so, and return how many seconds it took."""

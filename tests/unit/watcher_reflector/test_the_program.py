@@ -229,7 +229,8 @@ async def test_health_is_told_over_http(place: Place) -> None:
             async with session.get(f"http://127.0.0.1:{port}/{name}") as answer:
                 told[name] = (answer.status, await answer.text())
         assert told["healthz"][0] == 200
-        assert (told["readyz"][0], json.loads(told["readyz"][1])["streams"]) == (200, ["workflows/jobs"])
+        assert told["readyz"][0] == 200
+        assert "workflows/jobs" in json.loads(told["readyz"][1])["streams"]
         for metric in ("lists_total 1.0", 'changes_total{kind="changed"} 1.0', "commit_lag_seconds_count 1.0"):
             assert f"nbargo_watcher_{metric}" in told["metrics"][1]
         status, out, _ = await check(place, port)

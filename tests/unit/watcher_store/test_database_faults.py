@@ -13,7 +13,7 @@ from jupyter_scheduler.orm import create_tables
 from nbargo_shared.errors import DatabaseError, SchemaError
 from nbargo_watcher import store as store_module
 from nbargo_watcher.dberrors import MissingError, ReplacedError
-from nbargo_watcher.schema import JOB_COLUMNS
+from nbargo_watcher.statements import JOBS
 from nbargo_watcher.store import Store, wait_for_database
 from unit.watcher_store.world import OBJECT, RUNNING, SCOPE, SUCCEEDED, World, of_job, see
 
@@ -146,7 +146,7 @@ async def test_a_database_without_the_jobs_table_is_an_error_with_a_hint(world: 
 async def test_a_foreign_schema_is_refused(world: World, statement: str, words: str) -> None:
     if "owner" in statement:
         world.sql("DROP TABLE jobs")
-        world.sql(f"CREATE TABLE jobs ({', '.join(JOB_COLUMNS)}, owner TEXT NOT NULL)")
+        world.sql(f"CREATE TABLE jobs ({', '.join(JOBS.columns)}, owner TEXT NOT NULL)")
     else:
         world.sql(statement)
     with pytest.raises(SchemaError, match=words) as raised:

@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -84,7 +83,7 @@ def test_another_jobs_outcome_is_none(world: World) -> None:
 async def test_a_volume_that_does_not_answer_is_an_error_and_not_an_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stale(_: Path) -> bytes:
+    def stale(*_: object, **__: object) -> bytes:
         raise OSError(116, "Stale file handle")
 
     async with world.projector() as projector:
@@ -176,7 +175,7 @@ async def test_a_sweep_of_what_is_known_reads_no_file(world: World, monkeypatch:
     world.leave(OUTCOME)
     async with world.projector() as projector:
         await see(projector, SUCCEEDED)
-        monkeypatch.setattr(outcomes, "_read", lambda _: pytest.fail("read"))
+        monkeypatch.setattr(outcomes, "_read", lambda *_, **__: pytest.fail("read"))
         await projector.sweep()
 
 

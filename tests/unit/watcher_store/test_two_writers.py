@@ -11,8 +11,10 @@ import pytest
 from anyio import create_task_group
 
 from nbargo_shared.errors import DatabaseError
-from nbargo_watcher.evidence import Change
+from nbargo_watcher.evidence import Change, Evidence
 from nbargo_watcher.resolve import Resolver
+from nbargo_watcher.rows import Row
+from nbargo_watcher.statements import Known
 from nbargo_watcher.store import Checkpoint, Store, Version
 from unit.watcher_store.world import FAILED, OBJECT, OUTCOME, RUNNING, SCOPE, SUCCEEDED, World, delete, of_job, see
 
@@ -84,13 +86,14 @@ async def test_a_row_deleted_while_an_absence_is_looked_into_stays_deleted(
     world.leave(OUTCOME)
     complete = Resolver.complete
 
-    async def slow(self: Resolver, *found: object) -> object:
-        world.sql("DELETE FROM jobs")
-        return await complete(self, *found)  # type: ignore[arg-type]
+    async def slow(self: Resolver, batch: Sequence[Evidence], known: dict[str, Known[Row]]) -> object:
+        if batch[0].gone:
+            world.sql("DELETE FROM jobs")
+        return await complete(self, batch, known)
 
+    monkeypatch.setattr(Resolver, "complete", slow)
     async with world.projector() as projector:
         await see(projector, RUNNING)
-        monkeypatch.setattr(Resolver, "complete", slow)
         await delete(projector, RUNNING, "25")
     assert world.rows() == []
 

@@ -10,6 +10,8 @@ from typing import Any
 from nbargo_shared.errors import ClusterError, NbargoError
 from nbargo_shared.outcome import Outcome, RunError, State
 from nbargo_shared.record import JobRecord
+from nbargo_watcher.definitionfiles import DefinitionFiles, DefinitionResolver
+from nbargo_watcher.definitionrows import DefinitionChange
 from nbargo_watcher.evidence import Change
 from nbargo_watcher.model import Event, Observed
 from nbargo_watcher.outcomes import OutcomeFiles
@@ -97,6 +99,7 @@ class World:
     cluster: Any = field(default_factory=FakeCluster)  # a FakeCluster, or a model of a server
     archive: Archive | None = None
     changes: list[Change] = field(default_factory=list)
+    definition_changes: list[DefinitionChange] = field(default_factory=list)
     quarantined: list[tuple[Observed, NbargoError]] = field(default_factory=list)
     monotonic: float = 0.0
     wall: float = 10_000.0
@@ -118,9 +121,16 @@ class World:
             user=USER,
             server=server,
             resolver=Resolver(files=files, cluster=self.cluster, archive=self.archive),
+            definitions=DefinitionResolver(
+                files=DefinitionFiles(self.staging), objects=Resolver(files=files, cluster=self.cluster)
+            ),
             files=files,
             once=once,
-            reports=Reports(change=self.changes.append, quarantined=lambda *found: self.quarantined.append(found)),
+            reports=Reports(
+                change=self.changes.append,
+                definition=self.definition_changes.append,
+                quarantined=lambda *found: self.quarantined.append(found),
+            ),
             clocks=Clocks(monotonic=lambda: self.monotonic, wall=lambda: self.wall),
         )
 

@@ -113,9 +113,10 @@ async def _session(ground: Ground) -> None:
     await wait_for_database(settings.database, on_wait=waiting)
     ground.telemetry.degrade("database", "")
     async with parts.work(ground) as work, anyio.create_task_group() as tasks:
-        for reflector in work.reflectors:
+        for reflector in (*work.reflectors, *work.cron_reflectors):
             tasks.start_soon(supervise, reflector.scope, reflector.run, ground)
         tasks.start_soon(supervise, "sweep", lambda: _sweep(ground, work), ground)
+        tasks.start_soon(supervise, "definitions", lambda: _sweep_definitions(ground, work), ground)
         if settings.archive:
             tasks.start_soon(supervise, "archive", lambda: _ask_again(ground, work), ground)
         tasks.start_soon(supervise, "heartbeat", lambda: _beat(ground, work), ground)
@@ -166,6 +167,16 @@ async def _sweep(ground: Ground, work: Work) -> None:
         ground.telemetry.moved("sweep")
         with anyio.move_on_after(ground.rng.uniform(*ground.timing.relist)):
             await work.listed.heard()
+
+
+async def _sweep_definitions(ground: Ground, work: Work) -> None:
+    """Look through the definition files after every stream of definitions was listed, and then now and then."""
+    for reflector in work.cron_reflectors:
+        await reflector.caught_up.wait()
+    while True:
+        await work.projector.sweep_definitions()
+        ground.telemetry.moved("definitions")
+        await anyio.sleep(ground.rng.uniform(*ground.timing.relist))
 
 
 async def _end_on_signal(scope: anyio.CancelScope, ground: Ground) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from nbargo_shared.definition import DefinitionRecord
 from nbargo_shared.outcome import Outcome
 from nbargo_shared.record import JobRecord
 from nbargo_watcher.model import Observed
@@ -25,10 +26,10 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All that is known of one job outside the database.
+    """All that is known of one job or definition outside the database.
 
     Attributes:
-        job_id: The job's id.
+        job_id: The job's id, or the definition's.
         scope: The stream by which its Workflow is followed; "" if it was never seen.
         observed: The Workflow, or its last body; None if there is none.
         gone: Whether the Workflow is known not to be there any more.
@@ -37,7 +38,8 @@ class Evidence:
         outcome: The outcome file's content; whose run it tells of is for reconcile to judge.
         archived: Whether `observed` comes from Argo's archive.
         checked: Whether a deletion or absence was looked into; a deletion may mean that the object left the selector.
-        looked: Whether the outcome file and the archive were asked.
+        looked: Whether the outcome file and the archive were asked, or the definition file.
+        definition: The definition file's content.
     """
 
     job_id: str
@@ -50,6 +52,7 @@ class Evidence:
     archived: bool = False
     checked: bool = True
     looked: bool = False
+    definition: DefinitionRecord | None = None
 
 
 def of_object(scope: str, observed: Observed, *, deleted: bool = False) -> Evidence:
@@ -61,7 +64,7 @@ def of_object(scope: str, observed: Observed, *, deleted: bool = False) -> Evide
         deleted: Whether its deletion was reported.
     """
     return Evidence(
-        job_id=observed.job_id,
+        job_id=observed.key,
         scope=scope,
         observed=observed,
         gone=deleted,

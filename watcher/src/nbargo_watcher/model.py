@@ -83,6 +83,11 @@ class Observed:
     outcome_json: str | None = None
     cron: Cron | None = None
 
+    @property
+    def key(self) -> str:
+        """The id of the job or definition that it stands for; "" if it stands for none."""
+        return self.job_id if self.cron is None else self.definition_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:

@@ -8,6 +8,7 @@ from typing import Final, TextIO
 
 from nbargo_shared.errors import FilesError
 from nbargo_watcher import parts
+from nbargo_watcher.definitionrows import DefinitionChange
 from nbargo_watcher.evidence import Change
 from nbargo_watcher.exits import Exit
 from nbargo_watcher.projector import Projector
@@ -25,14 +26,15 @@ class Summary:
     Attributes:
         dry_run: Whether it only says what it would have done.
         listed: Objects in the lists.
-        added: Rows that were made.
-        changed: Rows that were changed.
+        added: Rows of jobs that were made.
+        changed: Rows of jobs that were changed.
         unchanged: Observations that changed nothing.
         resolved: How many jobs were found to have ended, by where that was read.
+        definitions: How many rows of definitions were `added`, `changed` and `removed`.
         quarantined: Objects that could not be read.
         unresolved: Jobs whose end could not be found out; the next run tries again.
         held: Why rows were held back; "" if none were.
-        changes: In a dry run: each change, with the job's id, its status before and after, and why.
+        changes: In a dry run: each change, with the id of the job or definition, how it was and will be, and why.
     """
 
     dry_run: bool
@@ -41,6 +43,7 @@ class Summary:
     changed: int
     unchanged: int
     resolved: Mapping[str, int] = field(default_factory=dict)
+    definitions: Mapping[str, int] = field(default_factory=dict)
     quarantined: int = 0
     unresolved: int = 0
     held: str = ""
@@ -60,8 +63,9 @@ class Summary:
         verb = "would be" if self.dry_run else "were"
         resolved = ", ".join(f"{count} from {source}" for source, count in sorted(self.resolved.items())) or "none"
         lines = [
-            *(f"{item['job']}: {item['was'] or 'no row'} -> {item['now']} ({item['why']})" for item in self.changes),
-            f"{self.listed} workflows listed; {self.added} rows {verb} added, {self.changed} {verb} changed.",
+            *(_line(item) for item in self.changes),
+            f"{self.listed} objects listed; {self.added} rows {verb} added, {self.changed} {verb} changed.",
+            *self._definitions(verb),
             f"Ended since the last time: {resolved}.",
         ]
         if self.quarantined:
@@ -71,6 +75,10 @@ class Summary:
         if self.held:
             lines.append(f"Nothing was concluded from what is missing: {self.held}.")
         return "\n".join(lines)
+
+    def _definitions(self, verb: str) -> list[str]:
+        counts = [f"{count} {verb} {kind}" for kind, count in sorted(self.definitions.items())]
+        return [f"Job definitions: {', '.join(counts)}."] if counts else []
 
 
 class Progress:
@@ -117,12 +125,13 @@ async def run(settings: Settings, environ: Mapping[str, str], *, timing: Timing 
         keep = changes.append if settings.dry_run else lambda _: None
         try:
             async with parts.work(ground, on_page=progress, on_change=lambda change: keep(_told(change))) as work:
-                for reflector in work.reflectors:
+                for reflector in (*work.reflectors, *work.cron_reflectors):
                     await reflector.once()
                     if work.projector.confirm_at(reflector.scope) is not None:
                         await reflector.once()
                 try:
                     await work.projector.sweep()
+                    await work.projector.sweep_definitions()
                     await _ask_archive(work.projector)
                 except FilesError as error:
                     ground.log.warning("outcome files", error=str(error))
@@ -137,6 +146,7 @@ async def run(settings: Settings, environ: Mapping[str, str], *, timing: Timing 
         changed=tally.changed,
         unchanged=tally.unchanged,
         resolved={source.value: count for source, count in tally.resolved.items()},
+        definitions=dict(tally.definitions),
         quarantined=ground.telemetry.quarantined,
         unresolved=tally.unresolved,
         held=work.projector.degraded,
@@ -151,6 +161,14 @@ async def _ask_archive(projector: Projector) -> None:
         before, left = left, await projector.again()
 
 
-def _told(change: Change) -> Mapping[str, str | None]:
+def _line(item: Mapping[str, str | None]) -> str:
+    what = item["job"] or f"definition {item['definition']}"
+    return f"{what}: {item['was'] or 'no row'} -> {item['now'] or 'no row'} ({item['why']})"
+
+
+def _told(change: Change | DefinitionChange) -> Mapping[str, str | None]:
+    if isinstance(change, DefinitionChange):
+        was, now = parts.state_of(change.before), parts.state_of(change.row)
+        return {"job": None, "definition": change.job_id, "was": was, "now": now, "why": change.why}
     was = change.before.status if change.before else None
     return {"job": change.job_id, "was": was, "now": change.row.status, "why": change.why}

@@ -20,7 +20,8 @@ from nbargo_shared.errors import FilesError, RecordError
 from nbargo_shared.labels import OUTCOME_FILE
 from nbargo_shared.outcome import MAX_BYTES, Outcome, parse
 
-_STEP: Final = 500  # directory entries, or files, for one visit to the worker thread
+STEP: Final = 500
+"""Directory entries, or files, for one visit to the worker thread."""
 _NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO})
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: a FIFO must not block
@@ -44,7 +45,7 @@ class OutcomeFiles:
         """
         found: dict[str, Outcome] = {}
         remaining = iter(job_ids)
-        while step := list(islice(remaining, _STEP)):
+        while step := list(islice(remaining, STEP)):
             found |= await to_thread.run_sync(self._read_all, step, abandon_on_cancel=True)
         return found
 
@@ -80,7 +81,7 @@ class Scan:
         try:
             if self._names is None:
                 self._names = (entry.name for entry in self._staging.iterdir() if _is_job_id(entry.name))
-            return list(islice(self._names, _STEP))
+            return list(islice(self._names, STEP))
         except OSError as error:
             if error.errno in _NOT_THERE:
                 return []
@@ -97,14 +98,9 @@ def read_outcome(staging: Path, job_id: str) -> Outcome | None:
     Raises:
         FilesError: The volume did not answer.
     """
-    if not _is_job_id(job_id):
+    raw = read_file(staging, job_id, name=OUTCOME_FILE, limit=MAX_BYTES)
+    if raw is None:
         return None
-    try:
-        raw = _read(staging / job_id)
-    except OSError as error:
-        if error.errno in _NOT_THERE:
-            return None
-        raise _unanswered(staging / job_id, error) from error
     try:
         outcome = parse(raw)
     except RecordError:
@@ -112,17 +108,39 @@ def read_outcome(staging: Path, job_id: str) -> Outcome | None:
     return outcome if outcome.job_id == job_id else None
 
 
-def _read(directory: Path) -> bytes:
+def read_file(staging: Path, job_id: str, *, name: str, limit: int) -> bytes | None:
+    """Return what a file in a job's or definition's directory holds, or None if there is none. Blocks.
+
+    Args:
+        staging: The staging directory.
+        job_id: The id; anything that is not one has no directory.
+        name: The file's name.
+        limit: Bytes of a valid file; of a longer one a byte more is returned.
+
+    Raises:
+        FilesError: The volume did not answer.
+    """
+    if not _is_job_id(job_id):
+        return None
+    try:
+        return _read(staging / job_id, name, limit=limit)
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            return None
+        raise _unanswered(staging / job_id, error) from error
+
+
+def _read(directory: Path, name: str, *, limit: int) -> bytes:
     """Return the file's first bytes, one more than are allowed at most; none if it is not a plain file."""
     holder = os.open(directory, _DIRECTORY)
     try:
-        descriptor = os.open(OUTCOME_FILE, _FILE, dir_fd=holder)
+        descriptor = os.open(name, _FILE, dir_fd=holder)
     finally:
         os.close(holder)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return b""
-        return file.read(MAX_BYTES + 1)
+        return file.read(limit + 1)
 
 
 def _is_job_id(name: str) -> bool:

@@ -15,17 +15,21 @@ from nbargo_watcher.archive import Archive, Files
 from nbargo_watcher.budget import Budget
 from nbargo_watcher.connection import Choice, Connection, connect
 from nbargo_watcher.decide import Decision, Happened
+from nbargo_watcher.definitionfiles import DefinitionFiles, DefinitionResolver
+from nbargo_watcher.definitionrows import DefinitionChange, DefinitionRow
 from nbargo_watcher.evidence import Change
 from nbargo_watcher.model import Observed
 from nbargo_watcher.outcomes import OutcomeFiles
 from nbargo_watcher.projector import Projector, Reports
 from nbargo_watcher.reflector import Hooks, Reflector
 from nbargo_watcher.resolve import Resolver
-from nbargo_watcher.resources import WORKFLOWS
+from nbargo_watcher.resources import CRONWORKFLOWS, WORKFLOWS, Resource
 from nbargo_watcher.settings import Settings
 from nbargo_watcher.source import Source, Timing, new_session
 from nbargo_watcher.store import Store
 from nbargo_watcher.telemetry import Telemetry
+
+OnChange = Callable[[Change | DefinitionChange], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,32 +99,35 @@ class Work:
     """What lasts as long as the database is the same file.
 
     Attributes:
-        reflectors: One for each namespace.
+        reflectors: Of jobs: one for each namespace.
+        cron_reflectors: Of definitions: one for each namespace.
         projector: The sink of them all.
         store: The database.
         listed: Rings when one of the reflectors has completed a list.
     """
 
     reflectors: tuple[Reflector, ...]
+    cron_reflectors: tuple[Reflector, ...]
     projector: Projector
     store: Store
     listed: Bell
 
 
 class Sources:
-    """The sources of all namespaces; looks at one object again, for the projector.
+    """The sources of one resource in all namespaces; looks at one object again, for the projector.
 
     Args:
         ground: What they stand on.
+        resource: What they read.
     """
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, resource: Resource) -> None:
         self.by_namespace = {
             namespace: Source(
                 session=ground.session,
                 connection=ground.connection,
                 budget=ground.budget,
-                resource=WORKFLOWS,
+                resource=resource,
                 namespace=namespace,
                 user=ground.settings.user,
                 timing=ground.timing,
@@ -146,28 +153,32 @@ async def work(
     ground: Ground,
     *,
     on_page: Callable[[int], None] = lambda _: None,
-    on_change: Callable[[Change], None] = lambda _: None,
+    on_change: OnChange = lambda _: None,
 ) -> AsyncIterator[Work]:
     """Open the database and make the reflectors.
 
     Args:
         ground: What to stand on.
         on_page: Told how many objects each page of a list held.
-        on_change: Told of each change of a row.
+        on_change: Told of each change of a row of jobs or definitions.
 
     Raises:
         DatabaseError: The database cannot be opened.
     """
     settings = ground.settings
-    sources = Sources(ground)
+    workflows, crons = Sources(ground, WORKFLOWS), Sources(ground, CRONWORKFLOWS)
     files = OutcomeFiles(settings.staging)
+    definitions = DefinitionResolver(
+        files=DefinitionFiles(settings.staging), objects=Resolver(files=files, cluster=crons)
+    )
     async with (
         Store(settings.database, dry_run=settings.dry_run, rebuild=settings.rebuild) as store,
         Projector(
             store=store,
             user=settings.user,
             server=ground.connection.url,
-            resolver=Resolver(files=files, cluster=sources, archive=_archive(ground)),
+            resolver=Resolver(files=files, cluster=workflows, archive=_archive(ground)),
+            definitions=definitions,
             files=files,
             once=settings.once,
             reports=_reports(ground, on_change),
@@ -181,19 +192,13 @@ async def work(
             listed=listed.ring,
             confirm_at=projector.confirm_at,
         )
-        reflectors = tuple(
-            Reflector(
-                source=source,
-                sink=projector,
-                timing=ground.timing,
-                telemetry=ground.telemetry,
-                rng=ground.rng,
-                hooks=hooks,
-                finite=settings.once,
-            )
-            for source in sources.by_namespace.values()
+        yield Work(
+            reflectors=_reflectors(ground, workflows, projector, hooks),
+            cron_reflectors=_reflectors(ground, crons, projector, hooks),
+            projector=projector,
+            store=store,
+            listed=listed,
         )
-        yield Work(reflectors=reflectors, projector=projector, store=store, listed=listed)
 
 
 def _archive(ground: Ground) -> Callable[[str], Awaitable[Observed | None]] | None:
@@ -213,7 +218,22 @@ def _archive(ground: Ground) -> Callable[[str], Awaitable[Observed | None]] | No
     return archive.find
 
 
-def _reports(ground: Ground, on_change: Callable[[Change], None]) -> Reports:
+def _reflectors(ground: Ground, sources: Sources, projector: Projector, hooks: Hooks) -> tuple[Reflector, ...]:
+    return tuple(
+        Reflector(
+            source=source,
+            sink=projector,
+            timing=ground.timing,
+            telemetry=ground.telemetry,
+            rng=ground.rng,
+            hooks=hooks,
+            finite=ground.settings.once,
+        )
+        for source in sources.by_namespace.values()
+    )
+
+
+def _reports(ground: Ground, on_change: OnChange) -> Reports:
     write = ground.log.bind().info  # bound once: for each line it takes as long as writing it
 
     def changed(change: Change) -> None:
@@ -232,11 +252,32 @@ def _reports(ground: Ground, on_change: Callable[[Change], None]) -> Reports:
             source=change.source.value,
         )
 
+    def definition(change: DefinitionChange) -> None:
+        ground.telemetry.definitions[change.kind] += 1
+        on_change(change)
+        write(
+            "would change" if ground.settings.dry_run else "row",
+            definition=change.job_id,
+            was=state_of(change.before),
+            now=state_of(change.row),
+            why=change.why,
+        )
+
     def quarantined(observed: Observed, error: NbargoError) -> None:
         ground.telemetry.quarantined += 1
-        ground.log.warning("workflow set aside", workflow=observed.name, uid=observed.uid, why=str(error))
+        said = "workflow set aside" if observed.cron is None else "cron workflow set aside"
+        ground.log.warning(said, workflow=observed.name, uid=observed.uid, why=str(error))
 
-    return Reports(change=changed, quarantined=quarantined)
+    return Reports(change=changed, definition=definition, quarantined=quarantined)
+
+
+def state_of(row: DefinitionRow | None) -> str | None:
+    """Return in a few words what a definition's row says; None if there is none."""
+    if row is None:
+        return None
+    if row.schedule is None:
+        return "without a schedule"
+    return f"{'active' if row.active else 'paused'}, {row.schedule} {row.timezone or ''}".rstrip()
 
 
 def _log_decision(ground: Ground, scope: str, happened: Happened, decision: Decision) -> None:

@@ -10,29 +10,35 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from anyio import CancelScope, current_time
 
 from nbargo_shared.errors import DatabaseError, NbargoError, RecordError
 from nbargo_shared.outcome import Outcome, State
 from nbargo_watcher.brake import CONFIRM_AFTER, Brake
+from nbargo_watcher.checkpoints import Checkpoints
+from nbargo_watcher.conditions import failed_runs
+from nbargo_watcher.definitionfiles import DefinitionResolver
+from nbargo_watcher.definitionrows import DefinitionChange
+from nbargo_watcher.definitions import is_deleted_by_user, reconcile_definition, wants_file
 from nbargo_watcher.evidence import Change, Evidence, of_object
 from nbargo_watcher.model import Event, Observed
 from nbargo_watcher.outcomes import OutcomeFiles
+from nbargo_watcher.plan import Plan, Rules, put
 from nbargo_watcher.reconcile import reconcile
 from nbargo_watcher.resolve import Resolver
-from nbargo_watcher.store import Checkpoint, Known, Loaded, Store, Version
+from nbargo_watcher.resources import CRONWORKFLOWS
+from nbargo_watcher.rows import Row
+from nbargo_watcher.statements import DEFINITIONS, JOBS, Known
+from nbargo_watcher.store import AnyChange, Checkpoint, Store, Version
 from nbargo_watcher.tally import Tally
-from nbargo_watcher.versions import Order, compare, newest
+from nbargo_watcher.versions import Order, compare
 
 BATCH: Final = 500
 """Rows of one transaction: a few milliseconds of SQLite, of the 50 that a transaction may take."""
-CHECKPOINT_INTERVAL: Final = 300.0
-"""Seconds between two checkpoints that are written for their own sake; at most so much is read again after a crash."""
 _TRIES: Final = 8  # against other writers; each try takes milliseconds
 _CHECKED: Final = 50  # absences of one list that are looked at one by one; for more the complete list is believed
-_REMEMBERED: Final = 4096  # resourceVersions of objects that changed nothing
 _SKEW: Final = 60_000  # milliseconds that two machines' clocks may be apart
 
 
@@ -41,11 +47,13 @@ class Reports:
     """Whom the projector tells what it does.
 
     Attributes:
-        change: Told of every change of a row, once it is written (in a dry run: instead of writing it).
+        change: Told of every change of a job's row, once it is written (in a dry run: instead of writing it).
+        definition: Told of every change of a definition's row, as `change` is.
         quarantined: Told of an object whose record is not valid, once for each of its versions.
     """
 
     change: Callable[[Change], None] = lambda _: None
+    definition: Callable[[DefinitionChange], None] = lambda _: None
     quarantined: Callable[[Observed, NbargoError], None] = lambda *_: None
 
 
@@ -70,6 +78,7 @@ class Projector:
         user: Value of the user label; objects with another are passed over.
         server: What identifies the API server and its data: another one's resourceVersions are not resumed from.
         resolver: Looks further where an object alone does not say what became of a job.
+        definitions: Looks further where a CronWorkflow is gone, and has the definitions without one.
         files: The outcome files, for `sweep`.
         once: Whether this is a single run: a second list confirms a mass disappearance at once, and no checkpoint is
             written for its own sake.
@@ -84,6 +93,7 @@ class Projector:
         user: str,
         server: str,
         resolver: Resolver,
+        definitions: DefinitionResolver,
         files: OutcomeFiles,
         once: bool = False,
         reports: Reports | None = None,
@@ -91,17 +101,21 @@ class Projector:
     ) -> None:
         self._store = store
         self._user = user
-        self._identity = f"{server} {user}"
         self._resolver = resolver
+        self._definitions = definitions
         self._files = files
-        self._once = once
         self._reports = reports or Reports()
         self._clocks = clocks or Clocks()
         self._brake = Brake(confirm_after=0.0 if once else CONFIRM_AFTER)
-        self._pending: dict[str, Checkpoint] = {}
-        self._stored: dict[str, str] = {}
-        self._written_at = self._clocks.monotonic()
-        self._dirty: set[str] = set()
+        self._checkpoints = Checkpoints(
+            store, identity=f"{server} {user}", keeps=not once, monotonic=self._clocks.monotonic
+        )
+        self._jobs_rules = Rules(table=JOBS, complete=resolver.complete, reconcile=reconcile)
+        self._definition_rules = Rules(
+            table=DEFINITIONS,
+            complete=definitions.complete,
+            reconcile=lambda *known: reconcile_definition(*known, now=self._now()),
+        )
         self._listed_at: dict[str, int] = {}
         self._seen: dict[str, str] = {}
         self._rejected: dict[str, str] = {}
@@ -128,17 +142,13 @@ class Projector:
 
     async def checkpoint(self, scope: str) -> str | None:
         """Return the resourceVersion up to which the rows are true, or None if that is not known."""
-        if found := self._pending.get(scope):
-            return found.resource_version
-        stored = await self._store.checkpoint(scope)
-        if stored is None or stored.identity != self._identity:
-            return None
-        self._stored[scope] = stored.resource_version
-        return stored.resource_version
+        return await self._checkpoints.find(scope)
 
     async def page(self, scope: str, objects: Sequence[Observed]) -> None:
         """Take one page of a list that is under way."""
-        await self._take(scope, (of_object(scope, observed) for observed in self._ours(objects)), None)
+        ours = self._ours(objects)
+        await self._take_failures(ours)
+        await self._take(scope, (of_object(scope, observed) for observed in ours), None)
 
     async def listed(self, scope: str, *, uids: frozenset[str], resource_version: str) -> None:
         """Take the end of a complete list: whatever is not among *uids* is gone. Moves the checkpoint."""
@@ -153,8 +163,9 @@ class Projector:
         """Take a batch of watch events and move the checkpoint in the same commit."""
         deleted = {id(event.observed): event.deleted for event in events}
         ours = self._ours([event.observed for event in events])
+        await self._take_failures([observed for observed in ours if not deleted[id(observed)]])
         batch = (of_object(scope, observed, deleted=deleted[id(observed)]) for observed in ours)
-        replayed = compare(resource_version, self._reached(scope)) is Order.OLDER
+        replayed = compare(resource_version, self._checkpoints.reached(scope)) is Order.OLDER
         await self._take(scope, batch, None if replayed else self._checkpoint(scope, resource_version))
 
     async def sweep(self) -> None:
@@ -167,7 +178,7 @@ class Projector:
         """
         scan = self._files.scan()
         while job_ids := await scan.step():
-            loaded = await self._store.load(job_ids)
+            loaded = await self._store.load(JOBS, job_ids)
             unknown = [job_id for job_id in job_ids if _is_orphan(loaded.known[job_id])]
             outcomes = await self._files.read(unknown)
             orphans = (outcome for outcome in outcomes.values() if self._is_over(outcome))
@@ -187,6 +198,21 @@ class Projector:
             raise
         return len(self._resolver.postponed)
 
+    async def sweep_definitions(self) -> None:
+        """Take the definition files of definitions that have no CronWorkflow.
+
+        To be called after every scope of CronWorkflows was listed.
+
+        Raises:
+            FilesError: The volume did not answer.
+        """
+        scan = self._definitions.files.scan()
+        while ids := await scan.step():
+            known = (await self._store.load(DEFINITIONS, ids)).known
+            records = await self._definitions.files.read(each for each in ids if wants_file(*known[each]))
+            batch = (Evidence(job_id=each, definition=record) for each, record in records.items())
+            await self._take("", batch, None, rules=self._definition_rules)
+
     async def beat(self, watcher: str) -> None:
         """Say in the database that this watcher lives; to be called every `tables.BEAT_INTERVAL` seconds."""
         if not self._store.dry_run:
@@ -194,25 +220,49 @@ class Projector:
 
     async def close(self) -> None:
         """Write the checkpoint that was kept in memory, if it is worth a commit."""
-        if self._pending and not self._once and not self._store.dry_run:
-            await self._flush()
+        await self._checkpoints.close()
 
-    async def _take(self, scope: str, batch: Iterable[Evidence], checkpoint: Checkpoint | None) -> None:
+    async def _take_failures(self, objects: Sequence[Observed]) -> None:
+        """Take the runs that Argo could not start, as CronWorkflows say: each once, whatever has become of its row."""
+        found: dict[str, tuple[str, Evidence]] = {}
+        for observed in objects:
+            if observed.cron is not None and observed.cron.conditions:
+                try:
+                    runs = failed_runs(observed, now=self._now())
+                except RecordError as error:
+                    self._reject(observed, error)
+                else:
+                    found |= {run.job_id: (observed.definition_id, run) for run in runs}
+        if found:
+            runs_known = (await self._store.load(JOBS, found)).known
+            known = (await self._store.load(DEFINITIONS, {owner for owner, _ in found.values()})).known
+            fresh = (
+                run
+                for owner, run in found.values()
+                if runs_known[run.job_id] == (None, None) and not is_deleted_by_user(*known[owner])
+            )
+            await self._take("", fresh, None, rules=self._jobs_rules)
+
+    async def _take(
+        self, scope: str, batch: Iterable[Evidence], checkpoint: Checkpoint | None, *, rules: Rules[Any] | None = None
+    ) -> None:
+        rules = rules or self._rules(scope)
         remaining = iter(batch)
         step = list(islice(remaining, BATCH))
         while step:
             following = list(islice(remaining, BATCH))
-            await self._apply(scope, step, None if following else checkpoint)
+            await self._apply(rules, scope, step, None if following else checkpoint)
             step = following
         if checkpoint is not None:
-            await self._advance(scope, checkpoint)
+            await self._checkpoints.advance(scope, checkpoint)
+            self.tally.commits += self._checkpoints.take_commits()
 
-    async def _apply(self, scope: str, batch: list[Evidence], checkpoint: Checkpoint | None) -> None:
+    async def _apply(self, rules: Rules[Any], scope: str, batch: list[Evidence], checkpoint: Checkpoint | None) -> None:
         looked_at = len(batch)
         for _ in range(_TRIES):
-            loaded = await self._store.load({item.job_id for item in batch})
-            batch = await self._resolver.complete(batch, loaded.known)
-            plan = _Plan(loaded, self._seen)
+            loaded = await self._store.load(rules.table, {item.job_id for item in batch})
+            batch = await rules.complete(batch, loaded.known)
+            plan = Plan(rules, loaded, self._seen)
             changes = plan.decide(batch)
             if not changes or await self._commit(scope, changes, checkpoint, loaded.version):
                 break
@@ -220,78 +270,69 @@ class Projector:
             raise DatabaseError("Other programs keep writing to the database", hint="It is tried again")
         self._settle(plan, changes, looked_at)
 
-    async def _commit(self, scope: str, changes: list[Change], checkpoint: Checkpoint | None, version: Version) -> bool:
+    async def _commit(
+        self, scope: str, changes: list[AnyChange], checkpoint: Checkpoint | None, version: Version
+    ) -> bool:
         if self._store.dry_run:
             return True
         if not await self._store.commit(changes, checkpoint, version=version):
             return False
         self.tally.commits += 1
-        self._dirty.add(scope)
-        if checkpoint is not None:
-            self._wrote(checkpoint)
+        self._checkpoints.committed(scope, checkpoint)
         return True
 
-    def _settle(self, plan: "_Plan", changes: list[Change], looked_at: int) -> None:
+    def _settle(self, plan: Plan[Any], changes: list[AnyChange], looked_at: int) -> None:
         """Count and report what is written now."""
         for uid, version in plan.unchanged.items():
-            _put(self._seen, uid, version)
+            put(self._seen, uid, version)
         for change in changes:
             self._seen.pop(change.projected.uid, None)
-            if change.is_visible:
+            if not change.is_visible:
+                continue
+            if isinstance(change, Change):
                 self._reports.change(change)
+            else:
+                self._reports.definition(change)
         for observed, error in plan.rejected:
-            if self._rejected.get(observed.uid) != observed.resource_version:
-                _put(self._rejected, observed.uid, observed.resource_version)
-                self._reports.quarantined(observed, error)
-                self.tally.quarantined += 1
-        self.tally.unresolved = self._resolver.unresolved
+            self._reject(observed, error)
+        self.tally.unresolved = self._resolver.unresolved + self._definitions.unresolved
         self.tally.count(changes, looked_at=looked_at - len(plan.rejected))
 
-    async def _advance(self, scope: str, checkpoint: Checkpoint) -> None:
-        """Move a checkpoint that no change of a row has carried along: in memory, and now and then in the file."""
-        if self._store.dry_run:
-            return
-        if self._stored.get(scope) == checkpoint.resource_version:
-            self._pending.pop(scope, None)
-            return
-        self._pending[scope] = checkpoint
-        due = self._clocks.monotonic() - self._written_at >= CHECKPOINT_INTERVAL
-        if scope in self._dirty or (due and not self._once):
-            await self._flush()
+    def _reject(self, observed: Observed, error: NbargoError) -> None:
+        """Report an object whose record is not valid, once for each of its versions."""
+        if self._rejected.get(observed.uid) != observed.resource_version:
+            put(self._rejected, observed.uid, observed.resource_version)
+            self._reports.quarantined(observed, error)
+            self.tally.quarantined += 1
 
-    async def _flush(self) -> None:
-        for checkpoint in list(self._pending.values()):
-            await self._store.commit((), checkpoint, version=None)
-            self.tally.commits += 1
-            self._wrote(checkpoint)
-
-    def _wrote(self, checkpoint: Checkpoint) -> None:
-        self._pending.pop(checkpoint.scope, None)
-        self._stored[checkpoint.scope] = checkpoint.resource_version
-        self._dirty.discard(checkpoint.scope)
-        self._written_at = self._clocks.monotonic()
+    def _rules(self, scope: str) -> Rules[Any]:
+        is_cron = scope.startswith(f"{CRONWORKFLOWS.plural}/")
+        return self._definition_rules if is_cron else self._jobs_rules
 
     def _checkpoint(self, scope: str, resource_version: str) -> Checkpoint | None:
         """Return the checkpoint to write, or None while rows are held back: a restart has to list again."""
         if self._brake.holds(scope):
             return None
-        return Checkpoint(scope=scope, identity=self._identity, resource_version=resource_version)
-
-    def _reached(self, scope: str) -> str:
-        """Return up to where this process knows the rows to be true."""
-        pending = self._pending.get(scope)
-        return pending.resource_version if pending else self._stored.get(scope, "")
+        return self._checkpoints.make(scope, resource_version)
 
     def _ours(self, objects: Sequence[Observed]) -> list[Observed]:
-        """Return the objects that stand for this user's jobs; a copy by `argo resubmit` has the original's job id."""
-        ours = [item for item in objects if item.user == self._user and item.job_id and not item.resubmitted]
+        """Return the objects that stand for this user's jobs and definitions.
+
+        A copy by `argo resubmit` has the original's job id; one of a scheduled run is a run with a uid of its own.
+        """
+        ours = [
+            item
+            for item in objects
+            if item.user == self._user and item.key and (item.scheduled or not item.resubmitted)
+        ]
         self.tally.ignored += len(objects) - len(ours)
         return ours
 
     async def _diff(self, scope: str, uids: frozenset[str]) -> tuple[int, list[tuple[str, str]]]:
         """Return how many rows of a scope have not ended, and which of them are not among *uids*."""
         live, vanished, after = 0, [], ""
-        while page := await self._store.live(scope, after=after, limit=BATCH):
+        table = self._rules(scope).table
+        while page := await self._store.live(table, scope, after=after, limit=BATCH):
             live += len(page)
             vanished += [(job_id, uid) for job_id, uid in page if uid not in uids]
             after = page[-1][0]
@@ -323,46 +364,7 @@ class Projector:
         return int(self._clocks.wall() * 1000)
 
 
-class _Plan:
-    """The decisions on one batch, one after the other: a job may come twice, as the original and as its successor."""
-
-    def __init__(self, loaded: Loaded, seen: dict[str, str]) -> None:
-        self._known = dict(loaded.known)
-        self._seen = seen
-        self.unchanged: dict[str, str] = {}
-        self.rejected: list[tuple[Observed, NbargoError]] = []
-
-    def decide(self, batch: Iterable[Evidence]) -> list[Change]:
-        """Return what to write, in order."""
-        changes = []
-        for evidence in batch:
-            row, projected = self._current(evidence.job_id)
-            try:
-                change = reconcile(row, projected, evidence)
-            except RecordError as error:
-                if evidence.observed is not None:
-                    self.rejected.append((evidence.observed, error))
-                continue
-            if change is not None:
-                changes.append(change)
-                self._known[change.job_id] = (change.row, change.projected)
-            elif projected is not None and evidence.uid == projected.uid:
-                self._note(evidence, projected.resource_version)
-        return changes
-
-    def _current(self, job_id: str) -> Known:
-        """Return a job's row and memory, with the resourceVersion that was not worth a commit."""
-        row, projected = self._known[job_id]
-        if projected is None or (version := self._seen.get(projected.uid)) is None:
-            return row, projected
-        return row, projected._replace(resource_version=newest(projected.resource_version, version))
-
-    def _note(self, evidence: Evidence, version: str) -> None:
-        if evidence.observed and compare(evidence.resource_version, version) is Order.NEWER:
-            self.unchanged[evidence.uid] = evidence.resource_version
-
-
-def _is_orphan(known: Known) -> bool:
+def _is_orphan(known: Known[Row]) -> bool:
     """Return whether a job has no Workflow that is followed: never seen, or a row without any memory of it."""
     row, projected = known
     return projected is None and (row is None or not row.is_terminal)
@@ -371,11 +373,3 @@ def _is_orphan(known: Known) -> bool:
 def _of_outcome(outcome: Outcome) -> Evidence:
     told = outcome.state in {State.COMPLETED, State.FAILED}
     return Evidence(job_id=outcome.job_id, gone=True, uid=outcome.workflow_uid, outcome=outcome, looked=told)
-
-
-def _put(memory: dict[str, str], key: str, value: str) -> None:
-    """Remember a value, and forget the oldest one when there are many."""
-    memory.pop(key, None)
-    memory[key] = value
-    if len(memory) > _REMEMBERED:
-        del memory[next(iter(memory))]

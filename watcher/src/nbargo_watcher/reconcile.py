@@ -12,6 +12,7 @@ from nbargo_shared import record as job_record
 from nbargo_shared.errors import RecordError
 from nbargo_shared.outcome import Outcome, State
 from nbargo_shared.record import JobRecord
+from nbargo_shared.run import run_record
 from nbargo_shared.status import Observation, Status, Verdict, of_missing, of_workflow
 from nbargo_watcher import attempts
 from nbargo_watcher.evidence import ENDED, Change, Evidence, Source
@@ -208,10 +209,20 @@ def _asked(row: Row | None, projected: Projected | None, observed: Observed) -> 
     found = digest(observed.job_json)
     if row is not None and projected is not None and projected.record == found:
         return _Asked(row.name, projected.asked_at, bool(projected.packages), found)
-    record = job_record.parse(observed.job_json or "")
+    return _of_record(_record(observed), found)
+
+
+def _record(observed: Observed) -> JobRecord:
+    text = observed.job_json or ""
+    if observed.scheduled:
+        record = run_record(text, uid=observed.uid, created_ms=observed.created_at or 0)
+        if record.job_definition_id != observed.definition_id:
+            raise RecordError("The run template is not that of the definition of the object's label")
+        return record
+    record = job_record.parse(text)
     if record.job_id != observed.job_id:
         raise RecordError("The job record's id is not that of the object's label")
-    return _of_record(record, found)
+    return record
 
 
 def _asked_of_missing(

@@ -5,9 +5,9 @@ Workflow is gone, is asked for at its outcome file and then at Argo's archive. W
 what follows from it is for `reconcile`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from anyio import CapacityLimiter, create_task_group
 
@@ -17,8 +17,8 @@ from nbargo_watcher.evidence import ENDED, Evidence
 from nbargo_watcher.model import Cluster, Observed
 from nbargo_watcher.outcomes import OutcomeFiles
 from nbargo_watcher.reconcile import wants_outcome
-from nbargo_watcher.rows import Projected
-from nbargo_watcher.store import Known
+from nbargo_watcher.rows import Projected, Row
+from nbargo_watcher.statements import Known
 
 Archive = Callable[[str], Awaitable[Observed | None]]
 """Asks Argo's archive by uid; None if it has no such workflow, a ClusterError if it does not answer."""
@@ -52,7 +52,7 @@ class Resolver:
         """How many absences could not be looked into."""
         return self._doubtful + len(self.postponed)
 
-    async def complete(self, batch: Sequence[Evidence], known: dict[str, Known]) -> list[Evidence]:
+    async def complete(self, batch: Sequence[Evidence], known: dict[str, Known[Row]]) -> list[Evidence]:
         """Return the batch with everything that could matter looked up.
 
         What is not gone after all is left out, and so is what the archive could not be asked about (`postponed`).
@@ -68,7 +68,7 @@ class Resolver:
         wanting = [item for item in batch if not item.looked and wants_outcome(*known[item.job_id], item)]
         if not wanting:
             return list(batch)
-        there = await self._still_there([item for item in wanting if not item.checked], known)
+        there = await self.still_there([item for item in wanting if not item.checked], known)
         gone = [item for item in wanting if id(item) not in there]
         outcomes = await self._files.read({item.job_id for item in gone})
         looked = {
@@ -79,7 +79,7 @@ class Resolver:
         self.postponed |= {item.job_id: item for item in gone if id(item) in later}
         return [looked.get(id(item), item) for item in batch if id(item) not in there | later]
 
-    async def _still_there(self, doubtful: Sequence[Evidence], known: dict[str, Known]) -> set[int]:
+    async def still_there(self, doubtful: Sequence[Evidence], known: Mapping[str, Known[Any]]) -> set[int]:
         """Return the ids of the evidence whose object is there after all, or could not be asked about."""
         there: set[int] = set()
         failures: list[ClusterError] = []
@@ -110,7 +110,7 @@ class Resolver:
         found = await self._cluster.get(place.namespace, place.name)
         return found is not None and found.uid == item.uid
 
-    async def _ask_archive(self, looked: dict[int, Evidence], known: dict[str, Known]) -> set[int]:
+    async def _ask_archive(self, looked: dict[int, Evidence], known: dict[str, Known[Row]]) -> set[int]:
         """Complete evidence from the archive, in place, and return the keys of what has to wait."""
         later: set[int] = set()
         wanting = [(key, item) for key, item in looked.items() if _wants_archive(item)]

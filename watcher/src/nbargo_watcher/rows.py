@@ -11,6 +11,11 @@ from nbargo_shared.status import Status
 
 TERMINAL: Final = frozenset(status.value for status in Status if status.is_terminal)
 STOPS: Final = frozenset({Status.STOPPING.value, Status.STOPPED.value})
+_ENDED: Final = ", ".join(f"'{status}'" for status in sorted(TERMINAL))
+IS_LIVE: Final = f"status NOT IN ({_ENDED})"
+"""A condition of SQL, on a row's status or on what is remembered."""
+DEFINITION: Final = "DEFINITION"
+"""What is remembered as the status of a definition: it never ends."""
 
 
 class Row(NamedTuple):
@@ -43,22 +48,24 @@ class Row(NamedTuple):
 
 
 class Projected(NamedTuple):
-    """What the watcher remembers of a job that it has written, whether or not its row is still there.
+    """What the watcher remembers of a job or definition that it has written, whether or not its row is still there.
 
     Attributes:
-        job_id: The job's id.
-        scope: The stream by which its Workflow was last seen; "" if it never was.
-        namespace: The Workflow's namespace; "" if not known.
-        name: The Workflow's name; "" if not known.
-        uid: The Workflow's uid; "" if not known.
+        job_id: The job's id, or the definition's.
+        scope: The stream by which its Workflow or CronWorkflow was last seen; "" if it never was.
+        namespace: The object's namespace; "" if not known.
+        name: The object's name; "" if not known.
+        uid: The object's uid; "" if not known, and for a definition without a CronWorkflow.
         resource_version: Up to which this is true; "" if not known.
-        status: The status that the evidence stood for, which the row may not show if a user's stop came first.
+        status: The status that the evidence stood for, which the row may not show if a user's stop came first;
+            of a definition DEFINITION.
         started_at: `status.startedAt` of the attempt, milliseconds; None while it is not set.
         finished_at: `status.finishedAt` of the attempt, milliseconds.
         stop: 1 if a stop was asked for.
-        gone: 1 if the row was resolved because the Workflow was not there.
-        record: Digest of the job annotation, so that an unchanged one is not parsed again; 0 if not known.
-        asked_at: When the user made or last changed the job, milliseconds.
+        gone: Not 0 if the row was resolved because the Workflow was not there, or removed because the CronWorkflow was
+            not (`attempts.ABSENT`, `attempts.DELETED`).
+        record: Digest of the record's annotation or file, so that an unchanged one is not parsed again; 0 if not known.
+        asked_at: When the user made or last changed it, milliseconds.
         packages: 1 if the notebook's folder came along.
     """
 
@@ -76,10 +83,6 @@ class Projected(NamedTuple):
     record: int
     asked_at: int
     packages: int
-
-
-OWN_COLUMNS: Final = Row._fields[1:]
-"""The columns that an update writes."""
 
 
 def columns(row: Row, record: JobRecord) -> dict[str, Any]:

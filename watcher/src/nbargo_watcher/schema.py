@@ -1,25 +1,17 @@
 """The tables: jupyter-scheduler's, which must be as this version knows them, and the watcher's own."""
 
 import sqlite3
-from typing import Final
+from typing import Any, Final
 
 import aiosqlite
 
 from nbargo_shared.errors import SchemaError
-from nbargo_shared.record import JobRecord
 from nbargo_shared.tables import HEARTBEAT_TABLE, PROJECTED_TABLE
 from nbargo_watcher.dberrors import MissingError
-from nbargo_watcher.rows import TERMINAL, Projected, Row, columns
+from nbargo_watcher.rows import IS_LIVE, Projected
+from nbargo_watcher.statements import TABLES, Table
 
-JOBS_TABLE: Final = "jobs"
 CHECKPOINT_TABLE: Final = "nbargo_checkpoint"
-
-_SAMPLE: Final = JobRecord(job_id="", name="", input_filename="", runtime_environment_name="", create_time=0)
-JOB_COLUMNS: Final = tuple(columns(Row("", *([None] * (len(Row._fields) - 1))), _SAMPLE))
-"""All columns of `jobs`, in the order in which they are inserted."""
-
-_ENDED: Final = ", ".join(f"'{status}'" for status in sorted(TERMINAL))
-IS_LIVE: Final = f"status NOT IN ({_ENDED})"
 
 OWN_TABLES: Final = {
     PROJECTED_TABLE: Projected._fields,
@@ -51,23 +43,28 @@ _STATEMENTS: Final = {
 _INDEX: Final = f"CREATE INDEX nbargo_projected_live ON {PROJECTED_TABLE} (scope, job_id) WHERE {IS_LIVE}"
 
 
-async def check_jobs(connection: aiosqlite.Connection) -> None:
-    """Check that jupyter-scheduler's table is one that this version can fill.
+async def check_tables(connection: aiosqlite.Connection) -> None:
+    """Check that jupyter-scheduler's tables are ones that this version can fill.
 
     Raises:
-        MissingError: It is not there.
-        SchemaError: It lacks a column, or wants one that is not known here.
+        MissingError: One is not there.
+        SchemaError: One lacks a column, or wants one that is not known here.
     """
-    found = await connection.execute_fetchall(f"PRAGMA main.table_info({JOBS_TABLE})")
+    for table in TABLES:
+        await _check(connection, table)
+
+
+async def _check(connection: aiosqlite.Connection, table: Table[Any]) -> None:
+    found = await connection.execute_fetchall(f"PRAGMA main.table_info({table.name})")
     if not found:
-        raise MissingError(f"The database has no table '{JOBS_TABLE}'")
+        raise MissingError(f"The database has no table '{table.name}'")
     names = {name for _, name, *_ in found}
-    if missing := [name for name in JOB_COLUMNS if name not in names]:
-        raise SchemaError(f"The table '{JOBS_TABLE}' has no column {', '.join(missing)}")
+    if missing := [name for name in table.columns if name not in names]:
+        raise SchemaError(f"The table '{table.name}' has no column {', '.join(missing)}")
     needed = [name for _, name, _, notnull, default, _ in found if notnull and default is None]
-    if foreign := [name for name in needed if name not in JOB_COLUMNS]:
+    if foreign := [name for name in needed if name not in table.columns]:
         hint = "This version of nbargo is older than the installed jupyter-scheduler: update it"
-        raise SchemaError(f"The table '{JOBS_TABLE}' needs a value for {', '.join(foreign)}", hint=hint)
+        raise SchemaError(f"The table '{table.name}' needs a value for {', '.join(foreign)}", hint=hint)
 
 
 async def missing_tables(connection: aiosqlite.Connection) -> list[str]:

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 import aiosqlite
 from anyio import CancelScope, Lock, sleep, to_thread
@@ -22,8 +22,10 @@ from nbargo_shared.errors import DatabaseError
 from nbargo_shared.tables import FRESH_FOR, HEARTBEAT_TABLE, PROJECTED_TABLE
 from nbargo_watcher import schema
 from nbargo_watcher.dberrors import MissingError, ReplacedError, translated
+from nbargo_watcher.definitionrows import DefinitionChange, definition_columns
 from nbargo_watcher.evidence import Change
-from nbargo_watcher.rows import OWN_COLUMNS, Projected, Row, columns
+from nbargo_watcher.rows import Projected, columns
+from nbargo_watcher.statements import DEFINITIONS, JOBS, TABLES, Known, R, Table, marks
 
 BUSY_TIMEOUT: Final = 1.0
 """Seconds that one statement waits for another program's lock; short, so that SIGTERM ends the watcher within two."""
@@ -32,43 +34,15 @@ CACHE: Final = 768
 """KiB of pages that SQLite keeps; its default of 2 MiB makes nothing here faster (bench/memory.py, bench/once.py)."""
 
 Result = TypeVar("Result")
-Known = tuple[Row | None, Projected | None]
+AnyChange = Change | DefinitionChange
 Version = tuple[int, int]
 """SQLite's data_version, which other connections' commits change, and a count of this connection's own."""
 
-_ROW: Final = ("job_id", *OWN_COLUMNS)
-_SPLIT: Final = 2 + len(_ROW)
-_LOAD: Final = f"""
-    SELECT (SELECT data_version FROM pragma_data_version), wanted.value,
-        {", ".join(f"j.{name}" for name in _ROW)}, {", ".join(f"p.{n}" for n in Projected._fields)}
-    FROM json_each(?) AS wanted
-    LEFT JOIN {schema.JOBS_TABLE} AS j ON j.job_id = wanted.value
-    LEFT JOIN {PROJECTED_TABLE} AS p ON p.job_id = wanted.value
-"""  # noqa: S608 - constants of this package alone
-_LIVE: Final = f"""
-    SELECT p.job_id, p.uid FROM {PROJECTED_TABLE} AS p
-    JOIN {schema.JOBS_TABLE} AS j ON j.job_id = p.job_id
-    WHERE p.scope = ? AND p.job_id > ? AND p.{schema.IS_LIVE} AND j.{schema.IS_LIVE}
-    ORDER BY p.job_id LIMIT ?
-"""  # noqa: S608 - constants of this package alone
-
-
-def _marks(names: Sequence[str]) -> str:
-    return ", ".join("?" * len(names))
-
-
-_INSERT: Final = (
-    f"INSERT INTO {schema.JOBS_TABLE} ({', '.join(schema.JOB_COLUMNS)}) "  # noqa: S608 - constants
-    f"VALUES ({_marks(schema.JOB_COLUMNS)})"
-)
-_UPDATE: Final = (
-    f"UPDATE {schema.JOBS_TABLE} SET {', '.join(f'{name} = ?' for name in OWN_COLUMNS)} "  # noqa: S608 - constants
-    "WHERE job_id = ?"
-)
-_REMEMBER: Final = f"INSERT OR REPLACE INTO {PROJECTED_TABLE} VALUES ({_marks(Projected._fields)})"  # noqa: S608
+_REMEMBER: Final = f"INSERT OR REPLACE INTO {PROJECTED_TABLE} VALUES ({marks(Projected._fields)})"  # noqa: S608
 _CHECKPOINT: Final = f"INSERT OR REPLACE INTO {schema.CHECKPOINT_TABLE} VALUES (?, ?, ?)"  # noqa: S608
 _FORGET: Final = (
-    f"DELETE FROM {PROJECTED_TABLE} WHERE job_id NOT IN (SELECT job_id FROM {schema.JOBS_TABLE})",  # noqa: S608
+    f"DELETE FROM {PROJECTED_TABLE} WHERE "  # noqa: S608 - constants
+    + " AND ".join(f"job_id NOT IN (SELECT {table.fields[0]} FROM {table.name})" for table in TABLES),  # noqa: S608
     f"DELETE FROM {schema.CHECKPOINT_TABLE}",  # noqa: S608 - constants
 )
 
@@ -89,11 +63,11 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(Generic[R]):
     """Rows as they were at one version of the database."""
 
     version: Version
-    known: dict[str, Known] = field(default_factory=dict)
+    known: dict[str, Known[R]] = field(default_factory=dict)
 
 
 class Store:
@@ -105,7 +79,7 @@ class Store:
         rebuild: Whether to forget what users deleted, so that it comes back.
 
     Raises:
-        MissingError: On entering: the file or its `jobs` table is not there.
+        MissingError: On entering: the file or one of its tables is not there.
         SchemaError: On entering: the tables are not as this version knows them.
         DatabaseError: From any method: the database cannot be used now; the same call may be repeated.
     """
@@ -125,7 +99,7 @@ class Store:
                 self._inode = await _existing(self._path)
                 self._connection = await stack.enter_async_context(_connect(self._path, read_only=self._dry_run))
                 await self._connection.execute(f"PRAGMA cache_size = -{CACHE}")
-                await schema.check_jobs(self._connection)
+                await schema.check_tables(self._connection)
                 await self._prepare()
             self._stack = stack.pop_all()
         return self
@@ -141,34 +115,40 @@ class Store:
         """Whether nothing may be written."""
         return self._dry_run
 
-    async def load(self, job_ids: Iterable[str]) -> Loaded:
-        """Return the rows of these jobs and what is remembered of them.
+    async def load(self, table: Table[R], ids: Iterable[str]) -> Loaded[R]:
+        """Return the rows of these jobs or definitions and what is remembered of them.
+
+        Args:
+            table: Which of the two.
+            ids: Their ids.
 
         Raises:
             ReplacedError: Another file has taken the database's place.
         """
-        wanted = json.dumps(list(job_ids))
+        wanted = json.dumps(list(ids))
 
         def work(connection: sqlite3.Connection) -> list[Any]:
             self._check_file()
-            return connection.execute(_LOAD, (wanted,)).fetchall()
+            return connection.execute(table.load, (wanted,)).fetchall()
 
         with translated(self._path):
             async with self._lock:
                 rows = await self._on_thread(work)
                 version = (rows[0][0] if rows else 0, self._commits)
-        return Loaded(version=version, known={row[1]: _known(row) for row in rows})
+        return Loaded(version=version, known={row[1]: table.known(row) for row in rows})
 
-    async def live(self, scope: str, *, after: str, limit: int) -> list[tuple[str, str]]:
-        """Return job id and uid of rows that have not ended and were last seen in a scope, ordered by job id.
+    async def live(self, table: Table[Any], scope: str, *, after: str, limit: int) -> list[tuple[str, str]]:
+        """Return id and uid of rows that have not ended and were last seen in a scope, ordered by id.
 
         Args:
+            table: Jobs or definitions.
             scope: The stream.
-            after: The last job id of the page before; "" for the first page.
+            after: The last id of the page before; "" for the first page.
             limit: How many at most.
         """
         with translated(self._path):
-            return [(row[0], row[1]) for row in await self._connection.execute_fetchall(_LIVE, (scope, after, limit))]
+            found = await self._connection.execute_fetchall(table.pages, (scope, after, limit))
+        return [(row[0], row[1]) for row in found]
 
     async def checkpoint(self, scope: str) -> Checkpoint | None:
         """Return a scope's checkpoint, whoever wrote it."""
@@ -183,12 +163,12 @@ class Store:
         return Checkpoint(scope=row[0], identity=row[1], resource_version=row[2]) if row else None
 
     async def commit(
-        self, changes: Sequence[Change], checkpoint: Checkpoint | None, *, version: Version | None
+        self, changes: Sequence[AnyChange], checkpoint: Checkpoint | None, *, version: Version | None
     ) -> bool:
         """Write changes and the checkpoint in one transaction.
 
         Args:
-            changes: In the order in which they were decided; a job may come twice.
+            changes: Of jobs or of definitions, in the order in which they were decided; one may come twice.
             checkpoint: If it moves with them.
             version: That of the `load` they were decided on; None if they rest on nothing.
 
@@ -232,11 +212,13 @@ class Store:
         for statement in _FORGET if self._rebuild else ():
             connection.execute(statement)
 
-    def _write(self, connection: sqlite3.Connection, changes: Sequence[Change], checkpoint: Checkpoint | None) -> None:
-        made = [_values(change) for change in changes if change.before is None]
-        kept = [(*change.row[1:], change.job_id) for change in changes if change.before and change.is_visible]
-        connection.executemany(_INSERT, made)
-        connection.executemany(_UPDATE, kept)
+    def _write(
+        self, connection: sqlite3.Connection, changes: Sequence[AnyChange], checkpoint: Checkpoint | None
+    ) -> None:
+        _write_jobs(connection, [change for change in changes if isinstance(change, Change)])
+        for change in changes:
+            if isinstance(change, DefinitionChange) and change.is_visible:
+                _write_definition(connection, change)
         connection.executemany(_REMEMBER, [change.projected for change in changes])
         if checkpoint is not None:
             values = (checkpoint.scope, checkpoint.identity, checkpoint.resource_version)
@@ -325,7 +307,7 @@ async def _obstacle(path: Path) -> DatabaseError | None:
         await _existing(path)
         with translated(path):
             async with _connect(path, read_only=True) as connection:
-                await schema.check_jobs(connection)
+                await schema.check_tables(connection)
     except DatabaseError as error:
         return error
     return None
@@ -357,13 +339,24 @@ def _inode(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _known(row: sqlite3.Row) -> Known:
-    stored = Row(*row[2:_SPLIT]) if row[2] is not None else None
-    projected = Projected(*row[_SPLIT:]) if row[_SPLIT] is not None else None
-    return stored, projected
+def _write_jobs(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    made = [_values(change) for change in changes if change.before is None]
+    kept = [(*change.row[1:], change.job_id) for change in changes if change.before and change.is_visible]
+    connection.executemany(JOBS.insert, made)
+    connection.executemany(JOBS.update, kept)
+
+
+def _write_definition(connection: sqlite3.Connection, change: DefinitionChange) -> None:
+    if change.row is None:
+        connection.execute(DEFINITIONS.delete, (change.job_id,))
+    elif change.before is None:
+        values = definition_columns(change.row, create_time=change.create_time).values()
+        connection.execute(DEFINITIONS.insert, tuple(values))
+    else:
+        connection.execute(DEFINITIONS.update, (*change.row[1:], change.job_id))
 
 
 def _values(change: Change) -> tuple[Any, ...]:
     if change.record is None:
         raise DatabaseError(f"The row of {change.job_id} cannot be made without its record", transient=False)
-    return tuple(columns(change.row, change.record).values())  # the order of schema.JOB_COLUMNS
+    return tuple(columns(change.row, change.record).values())  # the order of JOBS.columns

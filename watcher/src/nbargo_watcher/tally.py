@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from nbargo_watcher.definitionrows import DefinitionChange
 from nbargo_watcher.evidence import Change, Source
 
 
@@ -12,14 +13,15 @@ class Tally:
     """Counts since the start.
 
     Attributes:
-        added: Rows that were made.
-        changed: Rows that were changed.
+        added: Rows of jobs that were made.
+        changed: Rows of jobs that were changed.
         unchanged: Observations that changed nothing.
-        ignored: Objects of other users, without a job, or copies that `argo resubmit` made.
-        quarantined: Objects whose job record is not valid.
+        ignored: Objects of other users, without a job or definition, or copies that `argo resubmit` made.
+        quarantined: Objects whose record is not valid.
         unresolved: Absences that could not be looked into; they are come back to.
         commits: Transactions that were written.
         resolved: How many jobs were seen to have ended, by where that was read.
+        definitions: How many rows of definitions were `added`, `changed` and `removed`.
     """
 
     added: int = 0
@@ -30,8 +32,9 @@ class Tally:
     unresolved: int = 0
     commits: int = 0
     resolved: Counter[Source] = field(default_factory=Counter)
+    definitions: Counter[str] = field(default_factory=Counter)
 
-    def count(self, changes: Sequence[Change], *, looked_at: int) -> None:
+    def count(self, changes: Sequence[Change | DefinitionChange], *, looked_at: int) -> None:
         """Count a batch that was decided and written.
 
         Args:
@@ -39,8 +42,12 @@ class Tally:
             looked_at: How many observations were looked at.
         """
         visible = [change for change in changes if change.is_visible]
+        self.unchanged += looked_at - len(visible)
+        self.definitions.update(change.kind for change in visible if isinstance(change, DefinitionChange))
+        self._count_jobs([change for change in visible if isinstance(change, Change)])
+
+    def _count_jobs(self, visible: Sequence[Change]) -> None:
         added = sum(change.before is None for change in visible)
         self.added += added
         self.changed += len(visible) - added
-        self.unchanged += looked_at - len(visible)
         self.resolved.update(change.source for change in visible if change.ends)

@@ -19,7 +19,8 @@ class Telemetry:
         watches: Watches that the server began.
         events: Events that came through watches.
         batches: Batches that were committed.
-        changes: Rows that were changed, by the kind of change.
+        changes: Rows of jobs that were changed, by the kind of change.
+        definitions: Rows of definitions that were changed, by the kind of change.
         resolved: Jobs that were seen to have ended, by where that was read.
         retries: Decisions to wait or to ask again, by reason.
         quarantined: Objects that could not be read.
@@ -38,6 +39,7 @@ class Telemetry:
     events: int = 0
     batches: int = 0
     changes: Counter[str] = field(default_factory=Counter)
+    definitions: Counter[str] = field(default_factory=Counter)
     resolved: Counter[str] = field(default_factory=Counter)
     retries: Counter[str] = field(default_factory=Counter)
     quarantined: int = 0
