@@ -6,7 +6,7 @@ MEMBERS := shared watcher submitter local
 STAMP  := $(VENV)/.installed
 BENCHES := events latency once memory request_rates install
 
-.PHONY: help demo test test-cluster check format pins clean setup bench bench-startup docs screenshots
+.PHONY: help demo test test-cluster test-browser check format pins clean setup bench bench-startup docs screenshots
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -33,6 +33,10 @@ test-cluster: setup  ## against the real kube-apiserver, etcd and Argo controlle
 	@test -n "$$NBARGO_TEST_KUBECONFIG" || $(BIN)/python tests/cluster/build.py
 	@$(BIN)/python -m pytest tests/cluster $(ARGS)
 
+test-browser: setup  ## JupyterLab's scheduler pages in Debian's Chromium, which root may have installed by this
+	@PYTHONPATH=tests $(BIN)/python -m support.chromium
+	@$(BIN)/python -m pytest tests/browser $(ARGS)
+
 check: setup  ## ruff, mypy, pyright, import-linter
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -51,7 +55,8 @@ docs: setup  ## write the parts of the documentation that come from the code
 	@$(BIN)/python docs/write_layers.py
 
 screenshots: setup  ## take the pictures of docs/ in a headless Chromium
-	@$(BIN)/python docs/take_screenshots.py
+	@PYTHONPATH=tests $(BIN)/python -m support.chromium
+	@PYTHONPATH=tests $(BIN)/python docs/take_screenshots.py
 
 format: setup  ## let ruff mend and format the code
 	@$(BIN)/ruff check --fix .

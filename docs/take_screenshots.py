@@ -1,20 +1,17 @@
 """Take the screenshots of docs/: run the demo, open JupyterLab in a headless Chromium, and look at the jobs list.
 
-Run: make screenshots. It needs Chromium (Debian's package chromium), which CHROMIUM may name.
+Run: make screenshots.
 """
 
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from support.chromium import open_browser
 
 FOLDER = Path(__file__).parent
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 
 
 def wait_for_address(demo: "subprocess.Popen[str]") -> str:
@@ -29,11 +26,7 @@ def wait_for_address(demo: "subprocess.Popen[str]") -> str:
 
 def photograph(address: str) -> None:
     """Open the jobs list, and the detail page of the failed job."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if chromium is None:
-        sys.exit("Chromium is missing: install Debian's package chromium, or name another one with CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    with open_browser() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 640})
         page.goto(address)
         page.locator(".jp-LauncherCard", has_text="Jobs").click(timeout=60_000)
@@ -43,7 +36,6 @@ def photograph(address: str) -> None:
         failed.click()
         page.get_by_text("division by zero").first.wait_for()
         page.screenshot(path=FOLDER / "job-failed.png")
-        browser.close()
 
 
 def main() -> None:

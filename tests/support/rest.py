@@ -16,6 +16,7 @@ class Rest:
     """A client of one running lab."""
 
     def __init__(self, base: str, token: str) -> None:
+        self.address = base
         self._client = httpx.Client(
             base_url=base, headers={"Authorization": f"token {token}"}, timeout=60, trust_env=False
         )

@@ -1,0 +1,35 @@
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from support import chromium
+from support.scheduler_page import SchedulerPage
+from support.stack import TOKEN, Stack
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium.open_browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp("lab"))
+    try:
+        stack.start_argo()
+        stack.start_watcher()
+        stack.start_lab()
+        yield stack
+    finally:
+        stack.close()
+
+
+@pytest.fixture
+def lab(browser: Browser, stack: Stack, request: pytest.FixtureRequest) -> Iterator[SchedulerPage]:
+    context = browser.new_context(viewport={"width": 1280, "height": 960})
+    workspace = re.sub(r"\W+", "-", request.node.name)
+    yield SchedulerPage(context.new_page(), address=stack.rest.address, token=TOKEN, workspace=workspace)
+    context.close()

@@ -1,0 +1,88 @@
+"""JupyterLab's scheduler in a browser, by what a user sees and clicks.
+
+The lists do not refresh by themselves, so waiting for a status means pressing Reload.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from playwright.sync_api import Locator, Page
+
+_SECONDS = 40.0
+_RELOAD_MILLISECONDS = 500.0
+FORMATS = ("Notebook", "HTML", "Markdown", "Python script")
+
+
+class SchedulerPage:
+    """One page with a lab of its own workspace in it.
+
+    Args:
+        page: The browser's page.
+        address: The lab's address, with a slash at its end.
+        token: The lab's token.
+        workspace: Name of a workspace that nobody else uses.
+    """
+
+    def __init__(self, page: Page, *, address: str, token: str, workspace: str) -> None:
+        self.page = page
+        page.set_default_timeout(_SECONDS * 1000)
+        page.goto(f"{address}lab/workspaces/{workspace}?reset&token={token}")
+
+    @property
+    def panel(self) -> Locator:
+        """The tab that is in front."""
+        return self.page.locator("#jp-main-dock-panel .jp-MainAreaWidget:not(.lm-mod-hidden)")
+
+    def press(self, name: str) -> None:
+        self.panel.get_by_role("button", name=name, exact=True).click()
+
+    # Forms
+
+    def open_form(self, notebook: str) -> None:
+        """Choose Create Job in the menu of a notebook in the file browser."""
+        self.page.locator(".jp-DirListing-item", has_text=notebook).click(button="right")
+        self.page.locator(".lm-Menu-itemLabel", has_text="Create Job").click()
+        self.panel.get_by_label("Job name").wait_for()
+
+    def fill(
+        self, *, name: str, parameters: Mapping[str, str] | None = None, formats: Sequence[str] = ("Notebook",)
+    ) -> None:
+        self.panel.get_by_label("Job name").fill(name)
+        for label in FORMATS:
+            self.panel.get_by_label(label, exact=True).set_checked(label in formats)
+        for number, (parameter, value) in enumerate((parameters or {}).items()):
+            self.panel.get_by_title("Add new parameter").click()
+            self.panel.locator(f"input[name=parameter-{number}-name]").fill(parameter)
+            self.panel.locator(f"input[name=parameter-{number}-value]").fill(value)
+            self.page.keyboard.press("Tab")
+
+    # Lists
+
+    def open_list(self) -> None:
+        self.page.locator(".jp-LauncherCard", has_text="Jobs").click()
+        self.panel.get_by_role("button", name="Reload", exact=True).wait_for()
+
+    def row(self, name: str) -> Locator:
+        return self.panel.locator("tr", has=self.page.get_by_text(name, exact=True))
+
+    def wait_for(self, name: str, text: str) -> None:
+        """Press Reload until the row shows this text."""
+        deadline = time.monotonic() + _SECONDS
+        while not self.row(name).get_by_text(text, exact=True).count():
+            assert time.monotonic() < deadline, f"{name} is not {text}: {self.panel.inner_text()}"
+            self.press("Reload")
+            self.page.wait_for_timeout(_RELOAD_MILLISECONDS)
+
+    def act(self, name: str, action: str) -> None:
+        """Press the button of a row and then the one that it turns into, which asks whether that was meant."""
+        button = self.row(name).get_by_title(f'{action} "{name}"')
+        button.click()
+        button.and_(self.panel.get_by_text(action, exact=True)).click()
+
+    def open_detail(self, name: str) -> None:
+        self.row(name).get_by_title(f'Open detail view for "{name}"').click()
+
+    def field(self, label: str) -> str:
+        """Return what a field of a detail page says, below its label."""
+        lines = self.panel.inner_text().splitlines()
+        return lines[lines.index(label) + 1]
