@@ -19,8 +19,6 @@ from nbargo_watcher.model import Event, Observed
 from nbargo_watcher.resources import CRONWORKFLOWS
 from nbargo_watcher.wire import AnySeen, Item, Seen, StatusObject
 
-PHASES: Final = frozenset({"", "Pending", "Running", "Succeeded", "Failed", "Error"})
-"""Argo's phases: pkg/apis/workflow/v1alpha1/workflow_phase.go."""
 MESSAGE_LENGTH: Final = 4096
 """Characters kept of `status.message`; the row holds 1024."""
 _WHY_LENGTH: Final = 200
@@ -81,7 +79,6 @@ class _Form(Generic[Item]):
     line: Any
     items: Any
     item: type[Item]
-    complaint: Callable[[Item], str]
     trim: Callable[[Item], None]
     project: Callable[..., Observed]
 
@@ -95,7 +92,6 @@ class Decoder:
     """
 
     def __init__(self, *, kind: str, namespace: str) -> None:
-        self._kind = kind
         self._namespace = namespace
         self._form: _Form[Any] = _CRONWORKFLOW if kind == CRONWORKFLOWS.kind else _WORKFLOW
         self._line = msgspec.json.Decoder(self._form.line)
@@ -114,8 +110,7 @@ class Decoder:
             decoded = self._list.decode(body)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             return self._page_one_by_one(body)
-        results = [self._observed(item) for item in decoded.items or ()]
-        return _page_of(decoded.metadata, results)
+        return _page_of(decoded.metadata, [self._observed(item) for item in decoded.items or ()])
 
     def object(self, body: bytes | bytearray) -> Observed | Poison:
         """Return one object, as the answer to a get holds it."""
@@ -138,8 +133,6 @@ class Decoder:
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             return _poisonous_line(line, error)
         if isinstance(decoded, Seen):
-            if why := self._complaint(decoded.object):
-                return _rejected(decoded.object, why)
             self._form.trim(decoded.object)  # an event may wait for the database for long
             return decoded
         if isinstance(decoded, wire.ErrorLine):
@@ -148,8 +141,7 @@ class Decoder:
 
     def event(self, seen: AnySeen) -> Event:
         """Return the event that a line of a watch brought."""
-        observed = self._form.project(seen.object, namespace=self._namespace)
-        return Event(observed=observed, deleted=isinstance(seen, wire.Deleted))
+        return Event(observed=self._observed(seen.object), deleted=isinstance(seen, wire.Deleted))
 
     def _page_one_by_one(self, body: bytes | bytearray) -> Page:
         try:
@@ -158,18 +150,8 @@ class Decoder:
             raise GarbledError(f"The answer is not a list of objects: {_why(error)}") from error
         return _page_of(decoded.metadata, [self.object(bytes(item)) for item in decoded.items or ()])
 
-    def _observed(self, item: wire.Workflow | wire.CronWorkflow) -> Observed | Poison:
-        why = self._complaint(item)
-        return _rejected(item, why) if why else self._form.project(item, namespace=self._namespace)
-
-    def _complaint(self, item: wire.Workflow | wire.CronWorkflow) -> str:
-        meta = item.metadata
-        if not (meta.name and meta.uid and meta.resource_version):
-            return "metadata has an empty name, uid or resourceVersion"
-        # Items of a typed list may leave out their kind.
-        if item.kind != self._kind and item.kind:
-            return f"the kind is {item.kind!r:.80}, not {self._kind}"
-        return self._form.complaint(item)
+    def _observed(self, item: wire.Workflow | wire.CronWorkflow) -> Observed:
+        return self._form.project(item, namespace=self._namespace)
 
 
 _time = lru_cache(maxsize=1024)(to_milliseconds)
@@ -177,12 +159,6 @@ _time = lru_cache(maxsize=1024)(to_milliseconds)
 _NO_LABELS: Final = wire.Labels()
 _NO_ANNOTATIONS: Final = wire.Annotations()
 _NO_STATUS: Final = wire.Status()
-
-
-def _complaint(workflow: wire.Workflow) -> str:
-    if workflow.status and (workflow.status.phase or "") not in PHASES:
-        return f"the phase {workflow.status.phase!r:.80} is unknown"
-    return ""
 
 
 def _project(workflow: wire.Workflow, *, namespace: str) -> Observed:
@@ -231,7 +207,6 @@ _WORKFLOW: Final = _Form(
     line=wire.WorkflowLine,
     items=wire.ObjectList[wire.Workflow],
     item=wire.Workflow,
-    complaint=_complaint,
     trim=_trim,
     project=_project,
 )
@@ -239,15 +214,9 @@ _CRONWORKFLOW: Final = _Form(
     line=wire.CronLine,
     items=wire.ObjectList[wire.CronWorkflow],
     item=wire.CronWorkflow,
-    complaint=lambda _: "",  # one that Argo cannot read either is shown, with Argo's SpecError
     trim=crons.trim,
     project=crons.project,
 )
-
-
-def _rejected(item: wire.Workflow | wire.CronWorkflow, why: str) -> Poison:
-    meta = item.metadata
-    return Poison(why=why, name=meta.name, uid=meta.uid, resource_version=meta.resource_version)
 
 
 def _outcome(outputs: wire.Outputs) -> str | None:

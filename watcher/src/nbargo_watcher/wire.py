@@ -1,11 +1,19 @@
-"""The API server's JSON, as far as a row needs it: what is not named here is skipped without being built."""
+"""The API server's JSON, as far as a row needs it: what is not named here is skipped without being built.
 
-from typing import Any, Generic, TypeVar
+What is required of an object is said by the types, so that it is checked where the bytes are read.
+"""
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from nbargo_shared import labels
+
+Filled = Annotated[str, Meta(min_length=1)]
+"""Text that is not empty."""
+Phase = Literal["", "Pending", "Running", "Succeeded", "Failed", "Error"]
+"""Argo's phases: pkg/apis/workflow/v1alpha1/workflow_phase.go."""
 
 
 class Labels(Struct, gc=False):
@@ -29,9 +37,9 @@ class Annotations(Struct, gc=False):
 class Metadata(Struct, gc=False, rename="camel"):
     """`metadata` of an object."""
 
-    name: str
-    uid: str
-    resource_version: str
+    name: Filled
+    uid: Filled
+    resource_version: Filled
     namespace: str = ""
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
@@ -61,7 +69,7 @@ class Outputs(Struct, gc=False):
 class Status(Struct, gc=False, rename="camel"):
     """`status` of a workflow."""
 
-    phase: str | None = None
+    phase: Phase | None = None
     message: str | None = None
     progress: str | None = None
     started_at: str | None = None
@@ -70,10 +78,10 @@ class Status(Struct, gc=False, rename="camel"):
 
 
 class Workflow(Struct, gc=False):
-    """A workflow."""
+    """A workflow; an item of a list may leave out its kind."""
 
     metadata: Metadata
-    kind: str | None = None
+    kind: Literal["", "Workflow"] | None = None
     spec: Spec | None = None
     status: Status | None = None
 
@@ -110,10 +118,10 @@ class CronStatus(Struct, gc=False, rename="camel"):
 
 
 class CronWorkflow(Struct, gc=False):
-    """A cron workflow."""
+    """A cron workflow; one that Argo cannot read either is shown, with Argo's SpecError."""
 
     metadata: Metadata
-    kind: str | None = None
+    kind: Literal["", "CronWorkflow"] | None = None
     spec: CronSpec | None = None
     status: CronStatus | None = None
 
