@@ -8,7 +8,9 @@ namespace that a client asks for, so that one server serves every benchmark and 
 * `list-<size>-<count>`: a list in pages as asked for, and a watch that stays open and silent;
 * `paced-...`: as the first, but a watch sends events when `/control/<namespace>?rate=..&count=..` says so;
 * `held-<size>-<count>`: a list of jobs that have ended, and a watch that sends the lives of other ones as `paced` does;
-* `fault-<name>`: an empty list, and a watch that fails as FAULTS says, each time.
+* `fault-<name>`: an empty list, and a watch that fails as FAULTS says, each time, of whatever kind.
+
+These are Workflows; a namespace has no objects of other kinds.
 
 Under `/control/` it prepares a namespace (which answers when all bytes are there), paces a stream, and counts.
 Run as a module it prints its port and ends with its standard input.
@@ -29,6 +31,9 @@ from harness import workload
 
 BLOCK: Final = 256 * 1024
 ROOT: Final = f"/apis/{workload.API}"
+PLURAL: Final = "workflows"
+NOTHING: Final = "list-small-0"
+"""Where other kinds are: an empty list, and a watch that stays open and silent."""
 START: Final = 1000
 """resourceVersion of the lists, just before the first event's."""
 _HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -202,9 +207,12 @@ class Server:
         if not url.path.startswith(f"{ROOT}/namespaces/"):
             connection.sendall(refusal(404, "NotFound"))
             return True
-        namespace = url.path.split("/")[5]
+        namespace, plural = url.path.split("/")[5:7]
         watching = query.get("watch", "") in {"true", "True", "1"}
-        self.asked[namespace].append((time.monotonic(), "watch" if watching else "list"))
+        kind = "watch" if watching else "list"
+        self.asked[namespace].append((time.monotonic(), kind if plural == PLURAL else f"{kind} of {plural}"))
+        if plural != PLURAL and not namespace.startswith("fault-"):
+            namespace = NOTHING
         if watching:
             self._watch(connection, namespace)
             return False
