@@ -77,7 +77,7 @@ def virtual_time() -> Iterator[VirtualTime]:
     clock = VirtualTime(loop)
     loop._selector.select = clock.selecting(select)
     anyio.to_thread.run_sync = clock.occupied(threads)  # type: ignore[assignment]  # as the original, counted
-    aiosqlite.Connection._execute = clock.occupied(execute)  # type: ignore[method-assign]  # as the original, counted
+    aiosqlite.Connection._execute = clock.occupied(execute)  # type: ignore[method-assign, assignment]  # as the original, counted
     try:
         yield clock
     finally:

@@ -4,7 +4,7 @@ A fault is a function of the request and of the handler that would answer it, as
 rule that fits a request and is not used up decides; a request that no rule fits is answered as if there were none.
 """
 
-from asyncio import get_running_loop
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -83,6 +83,7 @@ class Plan:
         self.asked: list[Asked] = []
         self.middleware: Middleware = self._middleware()
         self._pages: dict[str, int] = {}
+        self._open: set[asyncio.Transport] = set()
 
     def add(
         self, verb: Verb, fault: Fault, *, times: int | None = None, page: int | None = None, resource: str = ""
@@ -107,6 +108,11 @@ class Plan:
         """Let nothing go wrong any more; what is already under way goes on."""
         self.rules.clear()
 
+    def cut(self) -> None:
+        """Reset the connections of all requests under way, so that what is planned for the next ones happens."""
+        for transport in self._open:
+            transport.abort()
+
     def of(self, verb: Verb, resource: str = "") -> list[Asked]:
         """Return the requests of one kind, in order; pages of a list after the first are not counted again."""
         return [
@@ -125,15 +131,23 @@ class Plan:
             if request.method != "GET" or "plural" not in request.match_info:
                 return await handler(request)
             asked = self._note(request)
-            rule = next((rule for rule in self.rules if rule.fits(asked)), None)
-            if rule is None:
-                return await handler(request)
-            rule.hits += 1
-            if rule.left is not None:
-                rule.left -= 1
-            return await rule.fault(request, handler)
+            transports = {request.transport} if request.transport else set()
+            self._open |= transports
+            try:
+                return await self._meet(asked, request, handler)
+            finally:
+                self._open -= transports
 
         return meet
+
+    async def _meet(self, asked: Asked, request: web.Request, handler: Handler) -> web.StreamResponse:
+        rule = next((rule for rule in self.rules if rule.fits(asked)), None)
+        if rule is None:
+            return await handler(request)
+        rule.hits += 1
+        if rule.left is not None:
+            rule.left -= 1
+        return await rule.fault(request, handler)
 
     def _note(self, request: web.Request) -> Asked:
         query = request.query
@@ -143,7 +157,7 @@ class Plan:
         if verb == "list":
             page = self._pages[resource] = self._pages.get(resource, 0) + 1 if "continue" in query else 1
         asked = Asked(
-            at=get_running_loop().time(),
+            at=asyncio.get_running_loop().time(),
             verb=verb,
             resource=resource,
             page=page,

@@ -19,6 +19,7 @@ class Mode(Enum):
 
     FORWARD = "forward"
     RESET = "reset"
+    SILENT = "accept, and forward nothing"
 
 
 class TcpProxy:
@@ -34,6 +35,7 @@ class TcpProxy:
         pause: Seconds between two chunks of an answer.
         chunk: Bytes of a chunk at most.
         connections: How many have been made.
+        tls: As given; a change counts from the next `listen`.
     """
 
     def __init__(self, port: int, *, tls: ssl.SSLContext | None = None) -> None:
@@ -43,7 +45,7 @@ class TcpProxy:
         self.chunk = _CHUNK
         self.connections = 0
         self._target = port
-        self._tls = tls
+        self.tls = tls
         self._open: dict[asyncio.StreamWriter, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -59,7 +61,7 @@ class TcpProxy:
 
     async def listen(self) -> None:
         """Accept connections, at the same port as before."""
-        self._server = await asyncio.start_server(self._accept, _HOST, self.port, ssl=self._tls)
+        self._server = await asyncio.start_server(self._accept, _HOST, self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
@@ -92,6 +94,8 @@ class TcpProxy:
             writer.transport.abort()
             return
         silent = self._open[writer] = asyncio.Event()
+        if self.mode is Mode.SILENT:
+            silent.set()
         try:
             inner_reader, inner_writer = await asyncio.open_connection(_HOST, self._target)
         except OSError:
