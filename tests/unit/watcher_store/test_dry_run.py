@@ -3,7 +3,7 @@
 import pytest
 
 from nbargo_shared.errors import DatabaseError
-from unit.watcher_store.world import FAILURE, OBJECT, RUNNING, SCOPE, SUCCEEDED, World, of_job, see
+from unit.watcher_store.world import FAILURE, OBJECT, OUTCOME, RUNNING, SCOPE, SUCCEEDED, UID, World, of_job, see
 
 
 async def test_a_dry_run_on_a_new_database_writes_nothing(world: World) -> None:
@@ -41,3 +41,14 @@ async def test_the_store_refuses_to_write_in_a_dry_run(world: World) -> None:
     async with world.projector(dry_run=True) as projector:
         with pytest.raises(DatabaseError):
             await projector._store.beat("me", 1)
+
+
+async def test_a_dry_run_tells_each_change_once(world: World) -> None:
+    world.leave(OUTCOME)
+    async with world.projector(dry_run=True) as projector:
+        await projector.page(SCOPE, [SUCCEEDED])
+        await projector.listed(SCOPE, uids=frozenset({UID}), resource_version="50")
+        await projector.sweep()
+        await projector.page(SCOPE, [SUCCEEDED])
+    assert [str(change.row.status) for change in world.changes] == ["COMPLETED"]
+    assert projector.tally.added == 1

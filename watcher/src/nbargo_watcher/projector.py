@@ -264,6 +264,9 @@ class Projector:
             batch = await rules.complete(batch, loaded.known)
             plan = Plan(rules, loaded, self._seen)
             changes = plan.decide(batch)
+            if self._store.dry_run:
+                self._store.plan(rules.table, changes)
+                break
             if not changes or await self._commit(scope, changes, checkpoint, loaded.version):
                 break
         else:
@@ -273,8 +276,6 @@ class Projector:
     async def _commit(
         self, scope: str, changes: list[AnyChange], checkpoint: Checkpoint | None, version: Version
     ) -> bool:
-        if self._store.dry_run:
-            return True
         if not await self._store.commit(changes, checkpoint, version=version):
             return False
         self.tally.commits += 1

@@ -87,6 +87,7 @@ class Store:
     def __init__(self, path: Path, *, dry_run: bool = False, rebuild: bool = False) -> None:
         self._path = path
         self._dry_run = dry_run
+        self._planned: dict[str, dict[str, Known[Any]]] = {}
         self._rebuild = rebuild
         self._stack = AsyncExitStack()
         self._inode: tuple[int, int] | None = None
@@ -135,7 +136,13 @@ class Store:
             async with self._lock:
                 rows = await self._on_thread(work)
                 version = (rows[0][0] if rows else 0, self._commits)
-        return Loaded(version=version, known={row[1]: table.known(row) for row in rows})
+        planned = self._planned.get(table.name, {})
+        return Loaded(version=version, known={row[1]: planned.get(row[1]) or table.known(row) for row in rows})
+
+    def plan(self, table: Table[Any], changes: Sequence[AnyChange]) -> None:
+        """Let later reads of a dry run see changes that are not written: each is told once."""
+        planned = self._planned.setdefault(table.name, {})
+        planned |= {change.job_id: (change.row, change.projected) for change in changes}
 
     async def live(self, table: Table[Any], scope: str, *, after: str, limit: int) -> list[tuple[str, str]]:
         """Return id and uid of rows that have not ended and were last seen in a scope, ordered by id.
