@@ -135,6 +135,7 @@ class Delivery:
         """Give the end of a complete list to the sink; returns when it is committed."""
         await self._insist(lambda: self._sink.listed(self._scope, uids=uids, resource_version=resource_version))
         self._resource_version = self._committed = resource_version
+        self._telemetry.written()
 
     async def run(self) -> None:
         """Give waiting events to the sink, as they come, for ever.

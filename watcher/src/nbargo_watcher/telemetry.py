@@ -30,7 +30,7 @@ class Telemetry:
         lag_sum: Their sum, seconds.
         started_at: Seconds of time.monotonic, as all that follow.
         heard_at: When the last byte came.
-        committed_at: When the last commit ended.
+        committed_at: When the database last took what was read, from a list or a watch.
         moved_at: When a task last did anything, by task.
     """
 
@@ -60,6 +60,10 @@ class Telemetry:
         """Note that a task is alive."""
         self.moved_at[part] = time.monotonic()
 
+    def written(self) -> None:
+        """Note that the database has what was read."""
+        self.committed_at = time.monotonic()
+
     def committed(self, *, events: int, lag: float) -> None:
         """Note a commit.
 
@@ -67,7 +71,7 @@ class Telemetry:
             events: How many events it held.
             lag: Seconds since the first of them arrived.
         """
-        self.committed_at = time.monotonic()
+        self.written()
         self.batches += 1
         self.lag_counts[bisect_left(LAG_BOUNDS, lag)] += events
         self.lag_sum += lag * events
