@@ -71,7 +71,7 @@ def version(number: int, record: DefinitionRecord = RECORD, **changes: Any) -> O
 def another(definition_id: str, **changes: Any) -> Observed:
     """Return the same CronWorkflow of another definition."""
     record = replace(RECORD, definition_id=definition_id)
-    values = {
+    values: dict[str, Any] = {
         "name": f"nb-{definition_id}",
         "uid": f"cron-of-{definition_id}",
         "definition_id": definition_id,

@@ -147,10 +147,8 @@ async def test_rows_of_another_scheduler_are_never_removed(world: World) -> None
     async with world.projector() as projector:
         await see(projector, OBJECT)
         world.sql(
-            "INSERT INTO job_definitions (job_definition_id, runtime_environment_name, input_filename) VALUES (?, ?, ?)",
-            "stock-1",
-            "python3",
-            "a.ipynb",
+            "INSERT INTO job_definitions (job_definition_id, runtime_environment_name, input_filename) "
+            "VALUES ('stock-1', 'python3', 'a.ipynb')"
         )
         await relist(projector, resource_version="200")
     assert [found["job_definition_id"] for found in rows(world)] == ["stock-1"]

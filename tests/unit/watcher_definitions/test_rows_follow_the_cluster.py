@@ -1,6 +1,7 @@
 """A definition's row says what its CronWorkflow says: the spec first, then the record in its annotation."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from jupyter_scheduler.models import DescribeJobDefinition
@@ -15,7 +16,6 @@ from unit.watcher_definitions.samples import (
     RECORD,
     SCOPE,
     another,
-    cron_of,
     relist,
     row,
     rows,
@@ -35,7 +35,7 @@ async def test_a_new_definition_reads_as_jupyter_scheduler_would_have_written_it
     with session() as open_session:
         stored = open_session.query(JobDefinition).one()
         told = DescribeJobDefinition.from_orm(stored)
-        open_session.bind.dispose()  # type: ignore[union-attr] # an engine
+        open_session.bind.dispose()
     assert told.dict() == {
         "job_definition_id": DEFINITION,
         "name": "numbers",
@@ -57,7 +57,7 @@ async def test_a_new_definition_reads_as_jupyter_scheduler_would_have_written_it
     }
 
 
-EDITS = {
+EDITS: dict[str, Any] = {
     "name": "other",
     "runtime_environment_name": "conda",
     "runtime_environment_parameters": {"cores": 4},
@@ -76,7 +76,7 @@ EDITS = {
 
 @pytest.mark.parametrize("names", [[name] for name in EDITS] + [list(EDITS)], ids="-".join)
 async def test_an_edit_in_the_lab_changes_the_row_and_has_its_own_time(world: World, names: list[str]) -> None:
-    edited = replace(RECORD, update_time=LATER, **{name: EDITS[name] for name in names})  # type: ignore[arg-type]
+    edited = replace(RECORD, update_time=LATER, **{name: EDITS[name] for name in names})
     async with world.projector() as projector:
         await see(projector, version(10))
         before = row(world)
@@ -101,7 +101,7 @@ async def test_an_edit_in_the_lab_changes_the_row_and_has_its_own_time(world: Wo
     ],
 )
 async def test_what_kubectl_changes_shows_with_the_time_at_which_it_was_seen(
-    world: World, spec: dict[str, object], expected: tuple[object, ...]
+    world: World, spec: dict[str, Any], expected: tuple[object, ...]
 ) -> None:
     async with world.projector() as projector:
         await see(projector, version(10), version(20, **spec))
@@ -194,7 +194,7 @@ async def test_a_dry_run_says_what_it_would_do_and_writes_nothing(world: World) 
     assert [change.kind for change in world.definition_changes] == ["added"]
 
 
-async def test_a_lost_database_comes_back_the_same(world: World, fresh_database: object) -> None:
+async def test_a_lost_database_comes_back_the_same(world: World) -> None:
     objects = [version(10, replace(RECORD, update_time=LATER, active=False)), another(DEFINITION[:-1] + "2")]
     async with world.projector() as projector:
         await see(projector, *objects)
@@ -204,4 +204,3 @@ async def test_a_lost_database_comes_back_the_same(world: World, fresh_database:
     async with world.projector() as projector:
         await relist(projector, *objects)
     assert rows(world) == before
-    assert cron_of(RECORD).schedule == HOURLY
