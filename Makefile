@@ -6,7 +6,7 @@ MEMBERS := shared watcher submitter local
 STAMP  := $(VENV)/.installed
 BENCHES := events latency once memory request_rates install
 
-.PHONY: help demo test test-cluster test-browser check format pins clean setup bench bench-startup docs screenshots
+.PHONY: help demo test test-cluster test-browser check format pins clean setup bench bench-startup docs outputs screenshots
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -53,6 +53,10 @@ bench-startup: setup  ## what the plugin adds to the lab's start-up, beside stoc
 
 docs: setup  ## write the parts of the documentation that come from the code
 	@$(BIN)/python docs/write_layers.py
+	@$(BIN)/python docs/write_operators.py
+
+outputs: setup  ## take the watcher's outputs in docs/operators.md anew, from jobs that are run for it
+	@$(BIN)/python docs/take_outputs.py
 
 screenshots: setup  ## take the pictures of docs/ in a headless Chromium
 	@PYTHONPATH=tests $(BIN)/python -m support.chromium

@@ -75,12 +75,17 @@ def parse(argv: Sequence[str] | None, environ: Mapping[str, str]) -> argparse.Na
     parser = make_parser()
     options = parser.parse_args(argv, argparse.Namespace())
     for action in parser._actions:  # noqa: SLF001 - the options are written down once, in make_parser
-        variable = PREFIX + action.dest.upper()
+        variable = variable_of(action)
         said = getattr(options, action.dest, None)
-        if said is None and action.dest not in _NO_VARIABLE:
+        if said is None and variable:
             value = _from_variable(action, variable, environ) if environ.get(variable) else None
             setattr(options, action.dest, _DEFAULTS.get(action.dest) if value is None else value)
     return options
+
+
+def variable_of(action: argparse.Action) -> str:
+    """Return the environment variable that stands for an option; "" if there is none."""
+    return "" if action.dest in _NO_VARIABLE else PREFIX + action.dest.upper()
 
 
 _DEFAULTS: Final[Mapping[str, Any]] = {

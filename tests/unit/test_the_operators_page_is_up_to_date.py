@@ -1,0 +1,47 @@
+import ast
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs/operators.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def script() -> dict[str, Any]:
+    return runpy.run_path(str(ROOT / "docs/write_operators.py"))
+
+
+def test_options_traits_metrics_and_help_are_the_programs(script: dict[str, Any]) -> None:
+    assert script["page"]() == PAGE, "run: make docs"
+
+
+@pytest.mark.parametrize("part", ["check", "dry run", "once", "log"])
+def test_the_outputs_are_there(script: dict[str, Any], part: str) -> None:
+    _, _, rest = PAGE.partition(script["start"](part))
+    content, _, _ = rest.partition(script["end"](part))
+    assert content.count("\n") > 3, "run: make outputs"
+
+
+def test_no_path_of_one_machine_is_on_the_page() -> None:
+    assert re.findall(r"/tmp\b|nbargo-outputs|127\.0\.0\.1:\d{5}", PAGE) == []  # noqa: S108 - to look for it
+    assert str(ROOT) not in PAGE
+
+
+def test_the_examples_can_be_read() -> None:
+    for kind, block in re.findall(r"```(yaml|python)\n(.*?)```", PAGE, flags=re.DOTALL):
+        documents = list(yaml.safe_load_all(block)) if kind == "yaml" else [ast.parse(block)]
+        assert all(documents)
+
+
+def test_the_role_holds_the_rights_of_the_cluster_tests() -> None:
+    found = re.search(r"resources: \[workflows, cronworkflows\]\n\s+verbs: \[(.*?)\]", PAGE)
+    assert found is not None
+    source = (ROOT / "tests/cluster/e2e/conftest.py").read_text(encoding="utf-8")
+    lab = re.search(r"lab=cluster\.user\(\[rule\(\[\*READ, (.*?)\]\)\]\)", source)
+    assert lab is not None
+    assert found[1].split(", ") == ["get", "list", "watch", *(word.strip('"') for word in lab[1].split(", "))]
