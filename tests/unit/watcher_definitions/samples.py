@@ -43,7 +43,7 @@ def cron_of(record: DefinitionRecord, **changes: Any) -> Cron:
     """Return what a CronWorkflow says that the submitter made of a record."""
     values = {
         "schedule": record.schedule,
-        "timezone": record.timezone or "UTC",
+        "timezone": record.timezone,
         "suspended": not record.active,
         "definition_json": record.to_json(),
     }

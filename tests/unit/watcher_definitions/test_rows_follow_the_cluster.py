@@ -128,12 +128,6 @@ async def test_an_edit_in_the_lab_undoes_what_kubectl_had_changed(world: World) 
     assert (found["name"], found["active"], found["update_time"]) == ("other", 1, NOW + 5)
 
 
-async def test_a_zone_that_nobody_named_stays_unnamed(world: World) -> None:
-    async with world.projector() as projector:
-        await see(projector, version(10, replace(RECORD, timezone=None)))
-    assert state(world) == (HOURLY, None, 1)
-
-
 async def test_columns_that_are_not_the_watchers_are_left_alone(world: World) -> None:
     async with world.projector() as projector:
         await see(projector, OBJECT)

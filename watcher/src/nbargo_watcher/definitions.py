@@ -5,7 +5,6 @@ without a schedule, of the record in its file. Applied twice it changes nothing.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from nbargo_shared import definition as definition_record
 from nbargo_shared.definition import SCHEDULE_LENGTH, TIMEZONE_LENGTH, DefinitionRecord
@@ -17,9 +16,6 @@ from nbargo_watcher.model import Cron, Observed
 from nbargo_watcher.reconcile import digest as digest_of
 from nbargo_watcher.rows import DEFINITION, Projected
 from nbargo_watcher.versions import Order, compare, newest
-
-_UNNAMED: Final = "UTC"
-"""The zone that the submitter names where the user named none: without one Argo goes by its controller's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +161,7 @@ def _with_spec(asked: DefinitionRow, cron: Cron) -> DefinitionRow:
     ):
         if value is not None and len(value) > limit:
             raise RecordError(f"The cron workflow's {name} has more than {limit} characters")
-    unnamed = asked.timezone is None and cron.timezone == _UNNAMED
-    zone = None if unnamed else cron.timezone
-    return asked._replace(schedule=cron.schedule, timezone=zone, active=int(not cron.suspended))
+    return asked._replace(schedule=cron.schedule, timezone=cron.timezone, active=int(not cron.suspended))
 
 
 def _update_time(row: DefinitionRow, new: DefinitionRow, *, now: int | None) -> int:
