@@ -100,8 +100,8 @@ def traits() -> str:
 def _default(trait: Any, text: str) -> str:
     if "Default:" in text:
         return "as said"
-    empty = {"Dict": {}, "List": []}.get(type(trait).__name__)
-    return f"`{empty if trait.default_value is Undefined else trait.default_value!r}`"
+    empty = {"Dict": "{}", "List": "[]"}.get(type(trait).__name__)
+    return f"`{empty if trait.default_value is Undefined else repr(trait.default_value)}`"
 
 
 def metrics() -> str:
