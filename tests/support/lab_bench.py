@@ -8,18 +8,22 @@ import json
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from jupyter_scheduler.models import CreateJob
-from jupyter_scheduler.orm import Job, create_session, create_tables
+from jupyter_scheduler.models import CreateJob, CreateJobDefinition
+from jupyter_scheduler.orm import Job, JobDefinition, create_session, create_tables
 from traitlets.config import Config
 
 from nbargo_local.api.server import LocalServer, ServerSettings
-from nbargo_local.api.store import WORKFLOWS
-from nbargo_shared import labels, record
-from nbargo_submitter import ArgoEnvironmentManager, ArgoJobFilesManager, ArgoScheduler
+from nbargo_local.api.store import CRONWORKFLOWS, WORKFLOWS
+from nbargo_local.controller.cron.family import child_of
+from nbargo_shared import definition, labels, record, run
+from nbargo_shared.definition import DefinitionRecord
+from nbargo_shared.times import to_milliseconds
+from nbargo_submitter import ArgoEnvironmentManager, ArgoJobFilesManager, ArgoScheduler, edits
 from support.notebooks import write
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -103,6 +107,57 @@ class Bench:
         with create_session(self.db_url)() as session:
             return [row.job_id for row in session.query(Job.job_id)]
 
+    # Definitions
+
+    def crons(self) -> list[dict[str, Any]]:
+        return list(self.server.store.list(CRONWORKFLOWS, NAMESPACE))
+
+    def cron(self, definition_id: str) -> dict[str, Any]:
+        found = self.server.store.get(CRONWORKFLOWS, NAMESPACE, labels.object_name(definition_id))
+        assert found is not None
+        return found
+
+    def patch_cron(self, definition_id: str, change: Mapping[str, Any]) -> None:
+        """Change a CronWorkflow as somebody else."""
+        self.server.store.patch(CRONWORKFLOWS, NAMESPACE, labels.object_name(definition_id), dict(change))
+
+    def noted(self, definition_id: str) -> DefinitionRecord:
+        """Return the record in the annotation of a CronWorkflow."""
+        return definition.parse(self.cron(definition_id)["metadata"]["annotations"][labels.DEFINITION_ANNOTATION])
+
+    def tick(self, definition_id: str, when: str = "2026-11-23T08:00:00+00:00") -> dict[str, Any]:
+        """Start a run as Argo does, and list it."""
+        child = child_of(self.cron(definition_id), datetime.fromisoformat(when))
+        made = self.server.store.create(WORKFLOWS, NAMESPACE, child)
+        self._project_job(made)
+        return made
+
+    def written(self, definition_id: str) -> DefinitionRecord:
+        """Return the record in the file of a definition without a CronWorkflow."""
+        return definition.parse((self.staging / definition_id / labels.DEFINITION_FILE).read_bytes())
+
+    async def once(self) -> bool:
+        """Do what `watcher --once` does for the definitions that are files."""
+        for path in self.staging.glob(f"*/{labels.DEFINITION_FILE}"):
+            self.show_definition(definition.parse(path.read_bytes()))
+        return True
+
+    def show_definition(self, made: DefinitionRecord) -> None:
+        given = {"url", "version", "definition_id", "files", "input_uri"}
+        values = {name: value for name, value in made.to_dict().items() if name not in given}
+        empty: dict[str, Any] = {"schedule": None, "timezone": None, "tags": [], "parameters": {}, "output_formats": []}
+        with create_session(self.db_url)() as session:
+            session.merge(JobDefinition(job_definition_id=made.definition_id, **{**empty, **values}))
+            session.commit()
+
+    def definition_ids(self) -> list[str]:
+        with create_session(self.db_url)() as session:
+            return [row.job_definition_id for row in session.query(JobDefinition)]
+
+    def versions(self, definition_id: str) -> list[str]:
+        """Return the names of a definition's version folders, the oldest first."""
+        return sorted(path.name for path in (self.staging / definition_id).iterdir() if path.is_dir())
+
     def _middleware(self) -> Any:
         @web.middleware
         async def follow(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -115,14 +170,39 @@ class Bench:
 
         return follow
 
-    def _project(self, workflow: Mapping[str, Any]) -> None:
-        job = record.parse(workflow["metadata"]["annotations"][labels.JOB_ANNOTATION])
+    def _project(self, made: Mapping[str, Any]) -> None:
+        if made["kind"] == "CronWorkflow":
+            self.show_definition(edits.of_cron(made, listed=None))
+        else:
+            self._project_job(made)
+
+    def _project_job(self, workflow: Mapping[str, Any]) -> None:
+        metadata = workflow["metadata"]
+        noted = metadata["annotations"][labels.JOB_ANNOTATION]
+        if labels.JOB_LABEL in metadata["labels"]:
+            job = record.parse(noted)
+        else:
+            created = to_milliseconds(metadata["creationTimestamp"]) or 0
+            job = run.run_record(noted, uid=metadata["uid"], created_ms=created)
         stopping = workflow["spec"].get("shutdown")
         if job.job_id in self.row_ids():
             self.set_row(job.job_id, name=job.name, **({"status": "STOPPING"} if stopping else {}))
             return
         values = {name: value for name, value in job.to_dict().items() if name not in {"version", "output_files"}}
         self.add_row(**{**values, "status": "QUEUED", "update_time": job.create_time})
+
+
+def scheduled(**values: Any) -> CreateJobDefinition:
+    """Return what the form sends for a schedule of report.ipynb."""
+    given = {
+        "input_uri": "report.ipynb",
+        "name": "report",
+        "runtime_environment_name": "default",
+        "output_formats": ["ipynb", "html"],
+        "schedule": "0 9 * * 1",
+        "timezone": "Europe/Berlin",
+    }
+    return CreateJobDefinition(**{**given, **values})
 
 
 def request(**values: Any) -> CreateJob:

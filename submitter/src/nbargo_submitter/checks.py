@@ -1,19 +1,20 @@
 """What is checked of a submission before anything is written or sent, and the record that comes of it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from jupyter_scheduler.exceptions import InputUriError
-from jupyter_scheduler.models import CreateJob, RuntimeEnvironment
+from jupyter_scheduler.models import CreateJob, CreateJobDefinition, RuntimeEnvironment
 from jupyter_scheduler.utils import create_output_directory
 
-from nbargo_shared import fields, labels, record
+from nbargo_shared import definition, fields, labels, record
+from nbargo_shared.definition import DefinitionRecord
 from nbargo_shared.errors import InputError, RecordError
 from nbargo_shared.record import JobRecord
-from nbargo_submitter import formats
+from nbargo_submitter import formats, schedules
 from nbargo_submitter.execution import problem
 
 
@@ -114,6 +115,93 @@ def job_record(model: CreateJob, *, job_id: str, create_time: int, output_format
         package_input_folder=bool(model.package_input_folder),
     )
     return checked(made)
+
+
+def run_record(
+    made_from: DefinitionRecord, *, job_id: str, create_time: int, parameters: Mapping[str, str] | None
+) -> JobRecord:
+    """Return the record of a job that a user starts from a definition.
+
+    Args:
+        made_from: The definition.
+        job_id: The job's id.
+        create_time: Now, milliseconds since 1970.
+        parameters: What takes the place of the definition's parameters; None for those.
+
+    Raises:
+        InputError: Something in it is too long.
+    """
+    made = JobRecord(
+        job_id=job_id,
+        name=made_from.name,
+        input_filename=made_from.input_filename,
+        runtime_environment_name=made_from.runtime_environment_name,
+        create_time=create_time,
+        runtime_environment_parameters=made_from.runtime_environment_parameters,
+        compute_type=made_from.compute_type,
+        output_formats=made_from.output_formats,
+        output_files=formats.file_names(
+            made_from.input_filename,
+            create_time=create_time,
+            names=made_from.output_formats,
+            definition_id=made_from.definition_id,
+        ),
+        parameters=made_from.parameters if parameters is None else parameters,
+        tags=made_from.tags,
+        output_filename_template=made_from.output_filename_template,
+        job_definition_id=made_from.definition_id,
+        package_input_folder=made_from.package_input_folder,
+    )
+    return checked(made)
+
+
+def definition_record(
+    model: CreateJobDefinition, *, definition_id: str, create_time: int, output_formats: tuple[str, ...], files: str
+) -> DefinitionRecord:
+    """Return the record of a new job definition.
+
+    Args:
+        model: What the user asked for.
+        definition_id: The definition's id.
+        create_time: Now, milliseconds since 1970.
+        output_formats: The checked formats.
+        files: Name of the folder with its input.
+
+    Raises:
+        InputError: The schedule or the time zone is not usable, or something is too long.
+    """
+    schedule = schedules.checked_schedule(model.schedule) if model.schedule else None
+    made = DefinitionRecord(
+        definition_id=definition_id,
+        name=model.name,
+        input_filename=model.input_filename,
+        runtime_environment_name=model.runtime_environment_name,
+        create_time=create_time,
+        update_time=create_time,
+        files=files,
+        input_uri=model.input_uri,
+        runtime_environment_parameters=model.runtime_environment_parameters or {},
+        compute_type=model.compute_type,
+        output_formats=output_formats,
+        parameters=model.parameters or {},
+        tags=tuple(model.tags or ()),
+        output_filename_template=model.output_filename_template,
+        schedule=schedule,
+        timezone=schedules.checked_zone(model.timezone) if schedule or model.timezone else None,
+        package_input_folder=bool(model.package_input_folder),
+    )
+    return checked_definition(made)
+
+
+def checked_definition(made: DefinitionRecord) -> DefinitionRecord:
+    """Return a definition's record that the watcher will accept.
+
+    Raises:
+        InputError: It would not: the sentence names the field.
+    """
+    with corrected():
+        made.to_json()
+        return definition.from_dict(made.to_dict())
 
 
 def checked(made: JobRecord) -> JobRecord:

@@ -1,4 +1,4 @@
-"""The Kubernetes API as the lab uses it: one Workflow created, read, patched or deleted at a time.
+"""The Kubernetes API as the lab uses it: one Workflow or CronWorkflow created, read, patched or deleted at a time.
 
 The official client's async side does the configuration, the authentication and the HTTP; it takes about 70 MB, so it
 is imported on first use, in a worker thread.
@@ -31,7 +31,13 @@ CONNECT_SECONDS: Final = 4.0
 REQUEST_SECONDS: Final = 15.0
 """How long one request may take in all; an API server answers a write in under a second."""
 
-_WORKFLOWS: Final = "/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflows"
+WORKFLOWS: Final = "workflows"
+CRON_WORKFLOWS: Final = "cronworkflows"
+
+_PATH: Final = "/apis/argoproj.io/v1alpha1/namespaces/{namespace}/{resource}"
+_JSON: Final = "application/json"
+_MERGE_PATCH: Final = "application/merge-patch+json"
+_METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _MESSAGE_LENGTH: Final = 500
 _UNAUTHORIZED: Final = 401
@@ -52,6 +58,16 @@ class Settings:
     context: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    method: str
+    resource: str
+    name: str = ""
+    body: dict[str, Any] | None = None
+    selector: str = ""
+    accept: str = _JSON
+
+
 @dataclass(slots=True)
 class _Connection:
     api: Any  # kubernetes.aio.client.ApiClient, whose methods are partly untyped
@@ -59,11 +75,11 @@ class _Connection:
     users: int = 0
     is_retired: bool = False
 
-    async def send(self, method: str, *, name: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
+    async def send(self, request: _Request) -> tuple[int, bytes]:
         """Send one request and return the answer's status and body."""
         self.users += 1
         try:
-            return await _send(self, method, name=name, body=body)
+            return await _send(self, request)
         finally:
             self.users -= 1
             if self.is_retired:
@@ -88,11 +104,12 @@ class Cluster:
         self._connection: _Connection | None = None
         self._opening = asyncio.Lock()
 
-    async def create(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
-        """Create a Workflow.
+    async def create(self, manifest: Mapping[str, Any], *, resource: str = WORKFLOWS) -> dict[str, Any]:
+        """Create an object.
 
         Args:
             manifest: The object; its namespace becomes the one of the settings.
+            resource: What it is: WORKFLOWS or CRON_WORKFLOWS.
 
         Returns:
             The object as the cluster has it.
@@ -104,50 +121,69 @@ class Cluster:
         """
         namespace = (await self._connected()).namespace
         body = {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}
-        return await self._request("POST", body=body)
+        return await self._request(_Request(method="POST", resource=resource, body=body))
 
-    async def get(self, name: str) -> dict[str, Any] | None:
-        """Return a Workflow, or None if there is none of this name.
+    async def get(self, name: str, *, resource: str = WORKFLOWS) -> dict[str, Any] | None:
+        """Return an object, or None if there is none of this name.
 
         Args:
             name: The object's name.
+            resource: What it is.
 
         Raises:
             ClusterError: The question could not be answered.
         """
         try:
-            return await self._request("GET", name=name)
+            return await self._request(_Request(method="GET", resource=resource, name=name))
         except ClusterMissingError as error:
             if error.hint:  # not this object is missing, but its namespace or its kind
                 raise
             return None
 
-    async def patch(self, name: str, change: Mapping[str, Any]) -> dict[str, Any]:
-        """Apply a JSON merge patch to a Workflow.
+    async def find(self, selector: str) -> list[dict[str, Any]]:
+        """Return the metadata of the Workflows that a label selector matches; nothing else of them is sent.
+
+        Args:
+            selector: Such as `nbargo/user=alice,nbargo/definition-id=...`.
+
+        Raises:
+            ClusterError: The question could not be answered.
+        """
+        request = _Request(method="GET", resource=WORKFLOWS, selector=selector, accept=_METADATA_LIST)
+        found = await self._request(request)
+        return [item["metadata"] for item in found.get("items") or ()]
+
+    async def patch(self, name: str, change: Mapping[str, Any], *, resource: str = WORKFLOWS) -> dict[str, Any]:
+        """Apply a JSON merge patch to an object.
 
         Args:
             name: The object's name.
             change: The patch.
+            resource: What it is.
 
         Raises:
             ClusterMissingError: There is no such object.
             ClusterConflictError: The patch names a resourceVersion that is no longer the object's.
             ClusterError: The cluster did not do it.
         """
-        return await self._request("PATCH", name=name, body=dict(change))
+        return await self._request(_Request(method="PATCH", resource=resource, name=name, body=dict(change)))
 
-    async def delete(self, name: str) -> None:
-        """Delete a Workflow and, in the background, its pods; none of this name is all right.
+    async def delete(self, name: str, *, resource: str = WORKFLOWS, keeps_dependents: bool = False) -> None:
+        """Delete an object; none of this name is all right.
 
         Args:
             name: The object's name.
+            resource: What it is.
+            keeps_dependents: Whether what belongs to it stays, such as the runs of a CronWorkflow. Otherwise that is
+                deleted too, in the background.
 
         Raises:
             ClusterError: The cluster did not do it.
         """
-        options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        policy = "Orphan" if keeps_dependents else "Background"
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": policy}
         try:
-            await self._request("DELETE", name=name, body=options)
+            await self._request(_Request(method="DELETE", resource=resource, name=name, body=options))
         except ClusterMissingError as error:
             if error.hint:  # as in get
                 raise
@@ -158,15 +194,15 @@ class Cluster:
         if connection:
             await connection.retire()
 
-    async def _request(self, method: str, *, name: str = "", body: dict[str, Any] | None = None) -> dict[str, Any]:
+    async def _request(self, request: _Request) -> dict[str, Any]:
         connection = await self._connected()
-        status, raw = await connection.send(method, name=name, body=body)
+        status, raw = await connection.send(request)
         if status == _UNAUTHORIZED:  # a token has run out: an exec plugin or a file may have a new one
             if self._connection is connection:
                 await self.close()
             connection = await self._connected()
-            status, raw = await connection.send(method, name=name, body=body)
-        return _answer(status, raw, name=name, namespace=connection.namespace)
+            status, raw = await connection.send(request)
+        return _answer(status, raw, name=request.name, namespace=connection.namespace)
 
     async def _connected(self) -> _Connection:
         async with self._opening:
@@ -225,23 +261,23 @@ def _kubeconfig(settings: Settings) -> str:
     return str(file) if file.is_file() else ""
 
 
-async def _send(connection: _Connection, method: str, *, name: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
+async def _send(connection: _Connection, request: _Request) -> tuple[int, bytes]:
     import aiohttp  # noqa: PLC0415 - imported by the client already
 
-    kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+    kind = _MERGE_PATCH if request.method == "PATCH" else _JSON
     try:
-        request = await connection.api.param_serialize(
-            method=method,
-            resource_path=f"{_WORKFLOWS}/{{name}}" if name else _WORKFLOWS,
-            path_params={"namespace": connection.namespace, "name": name},
-            header_params={"Content-Type": kind, "Accept": "application/json"},
-            query_params=[],
-            body=body,
+        sent = await connection.api.param_serialize(
+            method=request.method,
+            resource_path=f"{_PATH}/{{name}}" if request.name else _PATH,
+            path_params={"namespace": connection.namespace, "resource": request.resource, "name": request.name},
+            header_params={"Content-Type": kind, "Accept": request.accept},
+            query_params=[("labelSelector", request.selector)] if request.selector else [],
+            body=request.body,
             auth_settings=["BearerToken"],
         )
         # The generated methods pass a pair of timeouts on as if it were one number, so the request is made here.
         response = await connection.api.call_api(
-            *request, _request_timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS, connect=CONNECT_SECONDS)
+            *sent, _request_timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS, connect=CONNECT_SECONDS)
         )
         return response.status, await response.read()
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, OSError, aiohttp.ClientError) as error:

@@ -14,13 +14,22 @@ from typing import Any, Final
 
 from nbargo_shared import labels, run
 from nbargo_shared.definition import DefinitionRecord
-from nbargo_submitter import checks, formats, manifest
+from nbargo_shared.times import to_rfc3339
+from nbargo_submitter import checks, formats, manifest, schedules
 from nbargo_submitter.pod import PodSettings
 
 CREATED_VARIABLE: Final = "NBARGO_CREATED"
 DEFAULT_DEADLINE: Final = 3600
 DEFAULT_HISTORY: Final = 10
-UTC: Final = "UTC"
+WHEN: Final = frozenset({"schedule", "timezone", "active"})
+"""The members of a definition's record that say when it runs; all others say what runs."""
+
+_POLICY: Final = (
+    "concurrencyPolicy",
+    "startingDeadlineSeconds",
+    "successfulJobsHistoryLimit",
+    "failedJobsHistoryLimit",
+)
 _FUTURE: Final = "from __future__ import annotations\n"
 
 
@@ -41,6 +50,19 @@ class CronPolicy:
     successful_history: int = DEFAULT_HISTORY
     failed_history: int = DEFAULT_HISTORY
     single_schedule: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """An edit of a definition.
+
+    Attributes:
+        record: The definition as it is to be.
+        members: Names of the record's members that are edited.
+    """
+
+    record: DefinitionRecord
+    members: frozenset[str]
 
 
 def build_cron_workflow(
@@ -69,7 +91,7 @@ def build_cron_workflow(
         annotations={**settings.annotations, labels.DEFINITION_ANNOTATION: definition.to_json()},
         templates=[_script(definition, template, staging, settings)],
         schedules=[definition.schedule or ""],
-        timezone=definition.timezone or UTC,
+        timezone=definition.timezone or schedules.UTC,
         cron_suspend=not definition.active,
         concurrency_policy=policy.concurrency_policy,
         starting_deadline_seconds=policy.starting_deadline_seconds,
@@ -84,15 +106,46 @@ def build_cron_workflow(
         "labels": {**settings.labels, **own},
         "annotations": {**settings.annotations, labels.JOB_ANNOTATION: template},
     }
-    made["spec"] |= schedule_member(definition.schedule, policy)
+    if policy.single_schedule:
+        made["spec"]["schedule"] = made["spec"].pop("schedules")[0]
     return made
 
 
-def schedule_member(schedule: str | None, policy: CronPolicy) -> dict[str, Any]:
-    """Return the members of a CronWorkflow's spec that hold its schedule; the one that this Argo lacks is null."""
-    if policy.single_schedule:
-        return {"schedule": schedule, "schedules": None}
-    return {"schedules": [schedule]}
+def build_patch(
+    cron: Mapping[str, Any], *, change: Change, built: Mapping[str, Any] | None, policy: CronPolicy, now: int
+) -> dict[str, Any]:
+    """Return the JSON merge patch that makes an edited definition's CronWorkflow of the one that is there.
+
+    What was not edited is left as it is, whoever has changed it. After a change of when it runs, what was due before
+    counts as done: Argo would start a run at once for a time that the old schedule, or the pause, has left out.
+
+    Args:
+        cron: The CronWorkflow, as the cluster has it. The patch holds for this version of it only.
+        change: What is edited.
+        built: The CronWorkflow as it would be made today; None if nothing changes of what runs.
+        policy: What is set for schedules.
+        now: Milliseconds since 1970.
+    """
+    record, members = change.record, change.members
+    spec: dict[str, Any] = {}
+    if "schedule" in members:
+        spec |= _schedule(record, policy)
+    if "timezone" in members:
+        spec["timezone"] = record.timezone or schedules.UTC
+    if "active" in members:
+        spec["suspend"] = not record.active
+    if built is not None:
+        spec |= {name: built["spec"][name] for name in (*_POLICY, "workflowMetadata")}
+        spec["workflowSpec"] = merge_patch(cron["spec"].get("workflowSpec"), built["spec"]["workflowSpec"])
+    metadata = {
+        "resourceVersion": cron["metadata"]["resourceVersion"],
+        "annotations": {labels.DEFINITION_ANNOTATION: record.to_json()},
+    }
+    patch: dict[str, Any] = {"metadata": metadata, "spec": spec}
+    begins_anew = not members.isdisjoint(WHEN) and record.active
+    if begins_anew and (cron.get("status") or {}).get("lastScheduledTime"):
+        patch["status"] = {"lastScheduledTime": to_rfc3339(now)}
+    return patch
 
 
 def run_template(definition: DefinitionRecord) -> str:
@@ -114,6 +167,13 @@ def run_source() -> str:
     """Return the text of the program in a scheduled run's pod: its beginning, then the runner."""
     start = resources.files("nbargo_submitter").joinpath("run_start.py").read_text("utf-8")
     return f"{start}\n\n{manifest.runner_source().replace(_FUTURE, '')}"
+
+
+def _schedule(record: DefinitionRecord, policy: CronPolicy) -> dict[str, Any]:
+    """Return both members that can hold a schedule; Argo takes no object that has both."""
+    if policy.single_schedule:
+        return {"schedule": record.schedule, "schedules": None}
+    return {"schedule": None, "schedules": [record.schedule]}
 
 
 def merge_patch(old: Any, new: Any) -> Any:

@@ -17,11 +17,13 @@ class ArgoFiles(Scheduler):
     environments_manager: Any  # an EnvironmentManager: the base names its type wrongly
 
     def get_staging_paths(self, model: DescribeJob | DescribeJobDefinition) -> dict[str, str]:
-        """Return the path of each of a job's files in the staging area, by format; `input` is the notebook."""
-        if not model:
+        """Return the path of each of a job's files in the staging area, by format; `input` is the notebook.
+
+        A definition's row does not say which version of its input is in use, and it has no outputs.
+        """
+        if not isinstance(model, DescribeJob):
             return {}
-        identifier = model.job_id if isinstance(model, DescribeJob) else model.job_definition_id
-        folder = self.staging.folder(identifier)
+        folder = self.staging.folder(model.job_id)
         return {name: str(folder / file) for name, file in file_names(model).items()}
 
     def get_job_filenames(self, model: DescribeJob) -> dict[str, str | list[str]]:
@@ -58,13 +60,12 @@ class ArgoFiles(Scheduler):
         model.downloaded = all(file.file_path for file in files) and all(here(file) for file in packaged)
 
 
-def file_names(model: DescribeJob | DescribeJobDefinition) -> dict[str, str]:
+def file_names(model: DescribeJob) -> dict[str, str]:
     """Return the file name of each of a job's outputs by format, and of its notebook as `input`."""
-    definition_id = model.job_definition_id if isinstance(model, DescribeJob) else None
     names = formats.file_names(
         model.input_filename,
         create_time=model.create_time,
         names=model.output_formats or (),
-        definition_id=definition_id,
+        definition_id=model.job_definition_id,
     )
     return {**names, "input": model.input_filename}

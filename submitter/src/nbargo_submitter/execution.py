@@ -15,6 +15,7 @@ _SUPPORTED: Final = frozenset(
         JobFeature.job_name,
         JobFeature.parameters,
         JobFeature.output_formats,
+        JobFeature.job_definition,
         JobFeature.idempotency_token,
         JobFeature.tags,
         JobFeature.stop_job,

@@ -13,11 +13,10 @@ from typing import Any, Final
 from jupyter_scheduler.job_files_manager import JobFilesManager
 from jupyter_scheduler.models import DescribeJob
 
-from nbargo_shared import labels, outcome
-from nbargo_shared.errors import FilesError, RecordError
+from nbargo_shared.errors import FilesError
 from nbargo_shared.status import Status
 from nbargo_submitter.describing import file_names
-from nbargo_submitter.staging import Staging, copy_whole, side_files
+from nbargo_submitter.staging import Staging, copy_whole, read_outcome, side_files
 from nbargo_submitter.telling import told
 
 _NO: Final = {"", "0", "false", "no", "off"}
@@ -90,15 +89,10 @@ def _copies(job: DescribeJob, source: Path, target: Path) -> Iterator[_Copy]:
 def _written(folder: Path) -> dict[str, str]:
     """Return what the outputs are called in the staging area, as the job's pod says.
 
-    The names hold the time of creation in the lab's time zone, so they can be others if that has changed since.
+    The names of a job hold the time of creation in the lab's time zone, so they can be others if that has changed.
     """
-    path = folder / labels.OUTCOME_FILE
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            return dict(outcome.parse(file.read(outcome.MAX_BYTES + 1)).outputs)
-    except (OSError, RecordError):
-        return {}
+    found = read_outcome(folder)
+    return dict(found.outputs) if found else {}
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

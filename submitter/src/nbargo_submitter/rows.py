@@ -105,6 +105,11 @@ class Rows:
         with self.session() as session:
             return list(session.scalars(select(Job.job_id).where(Job.job_definition_id == definition_id)))
 
+    def job_ids(self) -> list[str]:
+        """Return the ids of all jobs."""
+        with self.session() as session:
+            return list(session.scalars(select(Job.job_id)))
+
     def has_token(self, token: str) -> bool:
         """Return whether a job was submitted with an idempotency token."""
         with self.session() as session:

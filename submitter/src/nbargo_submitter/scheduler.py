@@ -10,11 +10,8 @@ database is read, and a row is removed when its user deletes it. No state is kep
 import asyncio
 import os
 import time
-from pathlib import Path
 from typing import Any
 
-from jupyter_core.utils import ensure_async
-from jupyter_scheduler.environments import EnvironmentRetrievalError
 from jupyter_scheduler.models import (
     CountJobsQuery,
     CreateJob,
@@ -36,13 +33,15 @@ from traitlets import Type
 
 from nbargo_shared.errors import ConfigError, InputError
 from nbargo_shared.identity import user_label
-from nbargo_shared.record import JobRecord
 from nbargo_shared.status import Status
-from nbargo_submitter import checks, environments, manifest
+from nbargo_submitter import checks, environments
 from nbargo_submitter.actions import Actions
 from nbargo_submitter.client import Cluster, Settings
+from nbargo_submitter.definitions import Definitions, missing
 from nbargo_submitter.describing import ArgoFiles
 from nbargo_submitter.environments import ArgoEnvironmentManager
+from nbargo_submitter.intake import Intake
+from nbargo_submitter.projection import Projection
 from nbargo_submitter.rows import Rows, next_token
 from nbargo_submitter.settings import ArgoSettings
 from nbargo_submitter.staging import Staging
@@ -84,14 +83,21 @@ class ArgoScheduler(ArgoSettings, ArgoFiles):
         settings = Settings(namespace=self.namespace, kubeconfig=self.kubeconfig, context=self.context)
         self.cluster = Cluster(settings)
         self.supervisor = self._supervisor()
+        self._intake = Intake(self)
         self._submitter = Submitter(cluster=self.cluster, staging=self.staging, rows=self.rows)
+        projection = Projection(supervisor=self.supervisor, wait_seconds=self.wait_seconds, log=self.log)
         self._actions = Actions(
+            user=self.user, cluster=self.cluster, staging=self.staging, rows=self.rows, projection=projection
+        )
+        self._definitions = Definitions(
+            user=self.user,
             cluster=self.cluster,
             staging=self.staging,
             rows=self.rows,
-            supervisor=self.supervisor,
-            wait_seconds=self.wait_seconds,
-            log=self.log,
+            intake=self._intake,
+            submitter=self._submitter,
+            actions=self._actions,
+            projection=projection,
         )
         self._offer_environments()
 
@@ -116,7 +122,7 @@ class ArgoScheduler(ArgoSettings, ArgoFiles):
             IdempotencyTokenError: A job with this token was submitted before.
             SchedulerError: It could not be submitted. Nothing is left behind.
         """
-        environment = checks.choose_environment(await self._environments(), model.runtime_environment_name)
+        environment = await self._intake.environment(model.runtime_environment_name)
         submission = await asyncio.to_thread(self._prepare, model, environment)
         self.supervisor.check_now()
         await self._submitter.submit(submission)
@@ -186,19 +192,46 @@ class ArgoScheduler(ArgoSettings, ArgoFiles):
         await self._actions.delete(job_id)
 
     @told
-    async def create_job_definition(self, model: CreateJobDefinition) -> str:  # noqa: ARG002 - their signature
-        """Refuse: schedules are not supported yet."""
-        raise InputError("Schedules are not supported yet", hint="Create the job with 'Run now'")
+    async def create_job_definition(self, model: CreateJobDefinition) -> str:
+        """Make a job definition and return its id.
+
+        Args:
+            model: What the user asked for.
+
+        Raises:
+            InputUriError: There is no such notebook.
+            SchedulerError: It could not be made. Nothing is left behind.
+        """
+        return await self._definitions.create(model)
 
     @told
-    async def update_job_definition(self, job_definition_id: str, model: UpdateJobDefinition) -> None:  # noqa: ARG002 - their signature
-        """Refuse: schedules are not supported yet."""
-        raise InputError("Schedules are not supported yet", hint="Create the job with 'Run now'")
+    async def update_job_definition(self, job_definition_id: str, model: UpdateJobDefinition) -> None:
+        """Change a job definition; the runs that have begun stay as they are.
+
+        Args:
+            job_definition_id: The definition's id.
+            model: What changes; what is not set or None stays, and an empty schedule takes the schedule away.
+
+        Raises:
+            InputUriError: There is no such notebook.
+            SchedulerError: It could not be changed; it is as it was.
+        """
+        await self._definitions.update(job_definition_id, model)
 
     @told
-    async def create_job_from_definition(self, job_definition_id: str, model: CreateJobFromDefinition) -> str:  # noqa: ARG002 - their signature
-        """Refuse: schedules are not supported yet."""
-        raise InputError("Schedules are not supported yet", hint="Create the job with 'Run now'")
+    async def create_job_from_definition(self, job_definition_id: str, model: CreateJobFromDefinition) -> str:
+        """Run a job definition now and return the job's id.
+
+        Args:
+            job_definition_id: The definition's id.
+            model: Parameters in place of the definition's own.
+
+        Raises:
+            SchedulerError: It could not be submitted. Nothing is left behind.
+        """
+        job_id = await self._definitions.run(job_definition_id, model)
+        await self._actions.listed(job_id)
+        return job_id
 
     @told
     async def list_job_definitions(self, query: ListJobDefinitionsQuery) -> ListJobDefinitionsResponse:
@@ -214,19 +247,19 @@ class ArgoScheduler(ArgoSettings, ArgoFiles):
         Raises:
             SchedulerError: There is none of this id.
         """
-        return await self._definition(job_definition_id)
+        definition = await asyncio.to_thread(self.rows.definition, job_definition_id)
+        if definition is None:
+            raise missing(job_definition_id)
+        return definition
 
     @told
     async def delete_job_definition(self, job_definition_id: str) -> None:
-        """Delete a job definition and its jobs.
+        """Delete a job definition and its jobs, which are stopped first.
 
         Raises:
-            SchedulerError: There is none of this id, or one of its jobs could not be deleted.
+            SchedulerError: There is none of this id, or something could not be deleted; it can be tried again.
         """
-        await self._definition(job_definition_id)
-        for job_id in await asyncio.to_thread(self.rows.job_ids_of, job_definition_id):
-            await self._actions.delete(job_id)
-        await asyncio.to_thread(self.rows.delete_definition, job_definition_id)
+        await self._definitions.delete(job_definition_id)
 
     def _supervisor(self) -> Supervisor:
         url = make_url(self.db_url)
@@ -258,29 +291,16 @@ class ArgoScheduler(ArgoSettings, ArgoFiles):
             manager.environments = ()  # none rather than one that the operator did not mean
             self.log.error("No environment can be offered: %s", error)  # noqa: TRY400 - the sentence says it
 
-    async def _environments(self) -> list[RuntimeEnvironment]:
-        try:
-            found = await ensure_async(await asyncio.to_thread(self.environments_manager.list_environments))
-        except EnvironmentRetrievalError as error:
-            raise ConfigError(f"The environments cannot be listed: {error}") from error
-        return list(found)
-
     def _prepare(self, model: CreateJob, environment: RuntimeEnvironment) -> Submission:
-        path = checks.notebook_path(self.root_dir, model.input_uri)
-        checks.check_notebook(self.execution_manager_class, path)
+        path = self._intake.notebook(model.input_uri)
         made = checks.job_record(
             model,
             job_id=job_id_for(self.user, model.idempotency_token),
             create_time=time.time_ns() // 1_000_000,
             output_formats=checks.check_formats(list(model.output_formats or ()), environment),
         )
-        exclude = (Path(self.root_dir, self.output_directory),)
-        return Submission(record=made, notebook=path, exclude=exclude, manifest=self._manifest(made, environment))
-
-    def _manifest(self, made: JobRecord, environment: RuntimeEnvironment) -> dict[str, Any]:
-        settings = self.pod_settings((environment.metadata or {}).get("image", ""))
-        directory = str(self.staging.folder(made.job_id))
-        return manifest.build_workflow(record=made, user=self.user, directory=directory, settings=settings)
+        workflow = self._intake.workflow(made, environment)
+        return Submission(record=made, notebook=path, exclude=self._intake.exclude, manifest=workflow)
 
     def _list(self, query: ListJobsQuery) -> ListJobsResponse:
         jobs, total = self.rows.list_jobs(query)
@@ -288,9 +308,3 @@ class ArgoScheduler(ArgoSettings, ArgoFiles):
             self.add_job_files(job)
         token = next_token(query, found=len(jobs), total=total)
         return ListJobsResponse(jobs=jobs, total_count=total, next_token=token)
-
-    async def _definition(self, definition_id: str) -> DescribeJobDefinition:
-        definition = await asyncio.to_thread(self.rows.definition, definition_id)
-        if definition is None:
-            raise InputError(f"There is no job definition '{definition_id[:80]}'", hint="Reload the list")
-        return definition

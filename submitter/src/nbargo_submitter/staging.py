@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from nbargo_shared import fields as check
-from nbargo_shared import labels
+from nbargo_shared import labels, outcome
 from nbargo_shared.errors import FilesError, InputError, RecordError
+from nbargo_shared.outcome import Outcome
 
 _CHECKPOINTS: Final = ".ipynb_checkpoints"
 _REMOVE_TRIES: Final = 100
@@ -55,6 +56,25 @@ class Staging:
         """Return whether a job's pod has written its outcome file: the job ran."""
         return os.path.lexists(self.folder(job_id) / labels.OUTCOME_FILE)
 
+    def runs_of(self, definition_id: str, *, known: frozenset[str]) -> set[str]:
+        """Return the ids of the jobs whose outcome file says that they are a definition's runs.
+
+        Args:
+            definition_id: The definition's id.
+            known: Ids that need not be looked at.
+
+        Raises:
+            FilesError: The staging area cannot be read.
+        """
+        try:
+            names = {entry.name for entry in self.root.iterdir()} if self.root.is_dir() else set()
+        except OSError as error:
+            raise failed("The staging area cannot be read", self.root, error) from error
+        left = [
+            found.job for name in names - known if (found := read_outcome(self.root / name)) and found.job_id == name
+        ]
+        return {job.job_id for job in left if job.job_definition_id == definition_id}
+
     def stage(self, job_id: str, *, notebook: Path, name: str, with_folder: bool, exclude: tuple[Path, ...]) -> None:
         """Make a job's folder and copy its input there; after an error the folder is gone again.
 
@@ -68,18 +88,32 @@ class Staging:
         Raises:
             FilesError: A file could not be read or written, or the job's folder is there already.
         """
-        target = self.folder(job_id)
+        self.fill(self.folder(job_id), notebook=notebook, name=name, with_folder=with_folder, exclude=exclude)
+
+    def fill(self, target: Path, *, notebook: Path, name: str, with_folder: bool, exclude: tuple[Path, ...]) -> None:
+        """Make a folder of the staging area and copy a job's input there; after an error the folder is gone again.
+
+        Args:
+            target: The folder.
+            notebook: As for `stage`.
+            name: As for `stage`.
+            with_folder: As for `stage`.
+            exclude: As for `stage`.
+
+        Raises:
+            FilesError: A file could not be read or written, or the folder is there already.
+        """
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             target.mkdir()
         except OSError as error:
-            raise _failed("The job's folder cannot be made", target, error) from error
+            raise failed("The job's folder cannot be made", target, error) from error
         try:
             if with_folder:
                 _copy_folder(notebook.parent, target, exclude={*map(_real, exclude), _real(self.root)})
             _copy_file(notebook, target / name)
         except BaseException:
-            self.remove(job_id)
+            remove_folder(target)
             raise
 
     def remove(self, job_id: str) -> None:
@@ -92,21 +126,8 @@ class Staging:
             FilesError: Something in it could not be removed.
         """
         target = self.folder(job_id)
-        for attempt in range(_REMOVE_TRIES):
-            try:
-                if target.is_symlink():
-                    target.unlink()
-                else:
-                    shutil.rmtree(target)
-            except FileNotFoundError:
-                if not os.path.lexists(target):
-                    return
-            except OSError as error:
-                if attempt + 1 == _REMOVE_TRIES:
-                    raise _failed("The job's files cannot be removed", target, error) from error
-                time.sleep(_REMOVE_PAUSE)
-            else:
-                return
+        remove_folder(target)
+        remove_folder(target.with_name(f".{target.name}.part"))  # a scheduled run that was ended while it began
 
     def try_claim(self, job_id: str) -> int | None:
         """Take the right to submit a job's id, without waiting.
@@ -128,7 +149,7 @@ class Staging:
             self.root.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise _failed("The submission cannot be guarded by a lock", path, error) from error
+            raise failed("The submission cannot be guarded by a lock", path, error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_same_file(descriptor, path):
@@ -137,7 +158,7 @@ class Staging:
             pass
         except OSError as error:
             os.close(descriptor)
-            raise _failed("The submission cannot be guarded by a lock", path, error) from error
+            raise failed("The submission cannot be guarded by a lock", path, error) from error
         os.close(descriptor)
         return None
 
@@ -157,6 +178,44 @@ class Staging:
         return folder.with_name(f".{folder.name}.lock")
 
 
+def read_outcome(folder: Path) -> Outcome | None:
+    """Return what a job's pod has written of itself; None if there is no such file, or it is not valid.
+
+    Args:
+        folder: The job's folder.
+    """
+    path = folder / labels.OUTCOME_FILE
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            return outcome.parse(file.read(outcome.MAX_BYTES + 1))
+    except (OSError, RecordError):
+        return None
+
+
+def remove_folder(target: Path) -> None:
+    """Remove a folder with everything in it; no folder is all right.
+
+    Raises:
+        FilesError: Something in it could not be removed.
+    """
+    for attempt in range(_REMOVE_TRIES):
+        try:
+            if target.is_symlink():
+                target.unlink()
+            else:
+                shutil.rmtree(target)
+        except FileNotFoundError:
+            if not os.path.lexists(target):
+                return
+        except OSError as error:
+            if attempt + 1 == _REMOVE_TRIES:
+                raise failed("The job's files cannot be removed", target, error) from error
+            time.sleep(_REMOVE_PAUSE)
+        else:
+            return
+
+
 def side_files(folder: Path) -> Iterator[str]:
     """Yield the relative path of every regular file below a job's folder, links and the outcome file left out.
 
@@ -168,7 +227,7 @@ def side_files(folder: Path) -> Iterator[str]:
     """
 
     def fail(error: OSError) -> None:
-        raise _failed("The job's files cannot be listed", folder, error) from error
+        raise failed("The job's files cannot be listed", folder, error) from error
 
     for parent, folders, names in os.walk(folder, onerror=fail, followlinks=False):
         folders.sort()
@@ -199,14 +258,14 @@ def copy_whole(source: Path, target: Path) -> None:
     except OSError as error:
         with suppress(OSError):
             part.unlink()
-        raise _failed("A file of the job cannot be copied", target, error) from error
+        raise failed("A file of the job cannot be copied", target, error) from error
 
 
 def _copy_folder(source: Path, target: Path, *, exclude: set[str]) -> None:
     try:
         entries = sorted(os.scandir(source), key=lambda entry: entry.name)
     except OSError as error:
-        raise _failed("The notebook's folder cannot be read", source, error) from error
+        raise failed("The notebook's folder cannot be read", source, error) from error
     for entry in entries:
         if entry.name == _CHECKPOINTS or (entry.is_dir() and _real(Path(entry.path)) in exclude):
             continue
@@ -234,7 +293,7 @@ def _copy_file(source: Path, target: Path) -> None:
         target.unlink(missing_ok=True)  # it may be read-only: the notebook is copied after its folder
         shutil.copy(source, target)  # with its mode: a script stays one that can be run
     except (OSError, shutil.SpecialFileError) as error:
-        raise _failed("A file cannot be copied for the job", source, error) from error
+        raise failed("A file cannot be copied for the job", source, error) from error
 
 
 def _is_same_file(descriptor: int, path: Path) -> bool:
@@ -249,7 +308,8 @@ def _real(path: Path) -> str:
     return os.path.realpath(path)
 
 
-def _failed(what: str, path: Path, error: OSError) -> FilesError:
+def failed(what: str, path: Path, error: OSError) -> FilesError:
+    """Return the error that tells what could not be done to a file, and why."""
     return FilesError(
         f"{what}: {path}: {error.strerror or error}", hint="Check that the file is there, and the space and permissions"
     )

@@ -7,8 +7,7 @@ a loser cannot damage the winner's files, and what a crashed submission left can
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,15 +15,15 @@ from typing import Any, Final
 from jupyter_scheduler.exceptions import IdempotencyTokenError
 
 from nbargo_shared import labels
-from nbargo_shared.errors import ClusterConflictError, ClusterError, ClusterUnreachableError, FilesError
+from nbargo_shared.errors import ClusterConflictError
 from nbargo_shared.record import JobRecord
+from nbargo_submitter.claims import claim
 from nbargo_submitter.client import Cluster
 from nbargo_submitter.rows import Rows
+from nbargo_submitter.sending import create_once
 from nbargo_submitter.staging import Staging
 
 _TOKEN_NAMESPACE: Final = uuid.UUID("8c5b3f0e-3f6c-5d0b-9d2c-6b1d1d6a7f10")  # any fixed one; changing it forgets tokens
-_CLAIM_SECONDS: Final = 60.0  # longer than one submission may take: its requests have time limits
-_CLAIM_PAUSE: Final = 0.025
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +82,7 @@ class Submitter:
         if not record.idempotency_token:
             await self._submit(submission)
             return
-        async with self._claim(record.job_id):
+        async with claim(self._staging, record.job_id, what="Another submission with the same idempotency token"):
             if await self._is_submitted(record):
                 raise IdempotencyTokenError(record.idempotency_token)
             await self._submit(submission)
@@ -106,31 +105,11 @@ class Submitter:
 
     async def _create(self, submission: Submission) -> None:
         try:
-            await self._cluster.create(submission.manifest)
-        except ClusterUnreachableError:
-            raise
+            await create_once(self._cluster, submission.manifest, annotation=labels.JOB_ANNOTATION)
         except ClusterConflictError:
-            if await self._is_ours(submission):  # a proxy sent it twice
-                return
             if submission.record.idempotency_token:
                 raise IdempotencyTokenError(submission.record.idempotency_token) from None
             raise
-        except ClusterError as error:
-            if not (error.transient and await self._has_arrived(submission)):
-                raise
-
-    async def _has_arrived(self, submission: Submission) -> bool:
-        """Return whether a request without an answer was carried out."""
-        try:
-            return await self._is_ours(submission)
-        except ClusterError:
-            return False
-
-    async def _is_ours(self, submission: Submission) -> bool:
-        wanted = submission.manifest["metadata"]
-        there = await self._cluster.get(wanted["name"])
-        noted = ((there or {}).get("metadata", {}).get("annotations") or {}).get(labels.JOB_ANNOTATION)
-        return noted is not None and noted == wanted["annotations"][labels.JOB_ANNOTATION]
 
     async def _is_submitted(self, record: JobRecord) -> bool:
         """Return whether a job of this token exists; what a crashed submission left is removed.
@@ -151,19 +130,3 @@ class Submitter:
             return True
         await asyncio.to_thread(self._staging.remove, record.job_id)
         return False
-
-    @asynccontextmanager
-    async def _claim(self, job_id: str) -> AsyncIterator[None]:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _CLAIM_SECONDS
-        while (claim := await asyncio.to_thread(self._staging.try_claim, job_id)) is None:
-            if loop.time() > deadline:
-                raise FilesError(
-                    f"Another submission with the same idempotency token has not ended within {_CLAIM_SECONDS:.0f} s",
-                    hint="Look at the list of jobs, then try again",
-                )
-            await asyncio.sleep(_CLAIM_PAUSE)  # the holder may be another process, which cannot wake us
-        try:
-            yield
-        finally:
-            await asyncio.shield(asyncio.to_thread(self._staging.release, job_id, claim))

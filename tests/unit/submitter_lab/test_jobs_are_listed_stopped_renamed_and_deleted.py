@@ -7,15 +7,12 @@ from aiohttp import web
 from jupyter_scheduler.exceptions import SchedulerError
 from jupyter_scheduler.models import (
     CountJobsQuery,
-    CreateJobDefinition,
-    CreateJobFromDefinition,
     ListJobDefinitionsQuery,
     ListJobsQuery,
     SortDirection,
     SortField,
     Status,
     UpdateJob,
-    UpdateJobDefinition,
 )
 from jupyter_scheduler.orm import JobDefinition, create_session
 
@@ -311,18 +308,6 @@ async def test_a_pod_that_still_writes_while_its_files_are_removed_does_not_stop
             break
     await deleting
     assert (written > 0, bench.staged()) == (True, [])
-
-
-async def test_schedules_are_refused_in_one_sentence(bench: Bench) -> None:
-    scheduler = bench.scheduler()
-    given: dict[str, Any] = {"input_uri": "a.ipynb", "runtime_environment_name": "default", "name": "a"}
-    for call in (
-        scheduler.create_job_definition(CreateJobDefinition(**given)),
-        scheduler.update_job_definition(number(1), UpdateJobDefinition(**NOTHING)),
-        scheduler.create_job_from_definition(number(1), CreateJobFromDefinition()),
-    ):
-        with pytest.raises(SchedulerError, match=r"^Schedules are not supported yet"):
-            await call
 
 
 async def test_definitions_of_an_earlier_scheduler_are_listed_and_deleted_with_their_jobs(bench: Bench) -> None:
