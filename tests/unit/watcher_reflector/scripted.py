@@ -226,7 +226,8 @@ class MemorySink:
         assert scope == SCOPE
         self.rows.update({item.uid: item.phase for item in objects})
 
-    async def listed(self, scope: str, *, uids: frozenset[str], resource_version: str) -> None:
+    async def listed(self, scope: str, *, uids: frozenset[str], resource_version: str, unread: int = 0) -> None:
+        del unread
         await self._begin("listed", resource_version)
         for uid in self.rows.keys() - uids:
             del self.rows[uid]

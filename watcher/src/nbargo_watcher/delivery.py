@@ -131,9 +131,11 @@ class Delivery:
             for observed in objects:
                 await self._one(observed, partial(self._sink.page, self._scope, [observed]))
 
-    async def listed(self, uids: frozenset[str], resource_version: str) -> None:
+    async def listed(self, uids: frozenset[str], resource_version: str, *, unread: int) -> None:
         """Give the end of a complete list to the sink; returns when it is committed."""
-        await self._insist(lambda: self._sink.listed(self._scope, uids=uids, resource_version=resource_version))
+        await self._insist(
+            lambda: self._sink.listed(self._scope, uids=uids, resource_version=resource_version, unread=unread)
+        )
         self._resource_version = self._committed = resource_version
         self._telemetry.written()
 

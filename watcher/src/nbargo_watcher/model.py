@@ -116,8 +116,11 @@ class Sink(Protocol):
         """Take one page of a list that is under way: these objects are there; absence means nothing yet."""
         ...
 
-    async def listed(self, scope: str, *, uids: frozenset[str], resource_version: str) -> None:
-        """Take the end of a complete list: whatever is not among *uids* is gone. Moves the checkpoint."""
+    async def listed(self, scope: str, *, uids: frozenset[str], resource_version: str, unread: int = 0) -> None:
+        """Take the end of a complete list: whatever is not among *uids* is gone. Moves the checkpoint.
+
+        Of *unread* objects nothing is known but that they are there; their uids are in *uids* as far as they have one.
+        """
         ...
 
     async def events(self, scope: str, events: Sequence[Event], *, resource_version: str) -> None:

@@ -150,14 +150,14 @@ class Projector:
         await self._take_failures(ours)
         await self._take(scope, (of_object(scope, observed) for observed in ours), None)
 
-    async def listed(self, scope: str, *, uids: frozenset[str], resource_version: str) -> None:
+    async def listed(self, scope: str, *, uids: frozenset[str], resource_version: str, unread: int = 0) -> None:
         """Take the end of a complete list: whatever is not among *uids* is gone. Moves the checkpoint."""
         live, vanished = await self._diff(scope, uids)
         hold = self._brake.check(scope, live=live, vanished=len(vanished), now=self._clocks.monotonic())
         absent = () if hold else self._absences(scope, vanished, resource_version)
         await self._take(scope, absent, self._checkpoint(scope, resource_version))
-        if not hold:
-            self._listed_at[scope] = self._now()
+        if not hold and self._rules(scope) is self._jobs_rules:
+            self._listed_at[scope] = 0 if unread else self._now()  # what cannot be read may be any job's
 
     async def events(self, scope: str, events: Sequence[Event], *, resource_version: str) -> None:
         """Take a batch of watch events and move the checkpoint in the same commit."""

@@ -151,18 +151,20 @@ class Reflector:
         """List everything. A list that breaks off has no consequence but the objects that it did bring."""
         await self._delivery.drained()  # what was watched comes first: a deletion's last body is in no list
         uids: set[str] = set()
+        unread = 0
         page = await self._page("", paged=paged)
         first = page
         while True:
             uids.update(item.uid for item in page.objects)
             uids.update(item.uid for item in page.poison if item.uid)
+            unread += len(page.poison)
             await self._delivery.page(page.objects)
             if not page.next_page:
                 break
             page = await self._page(page.next_page, paged=paged)
             if page.resource_version != first.resource_version:
                 raise FaultError(Fault(what=What.EXPIRED, message="the list's pages are of different versions"))
-        await self._delivery.listed(frozenset(uids), first.resource_version)
+        await self._delivery.listed(frozenset(uids), first.resource_version, unread=unread)
         self._resource_version = first.resource_version
         self._plan_list()
         self._telemetry.lists += 1
