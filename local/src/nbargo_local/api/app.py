@@ -13,6 +13,7 @@ tracking. The event window also bounds how old the snapshot of a continue token 
 
 import hmac
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -54,8 +55,8 @@ from nbargo_local.api.watch import Watch, WatchSettings
 
 _BASE: Final = f"/apis/{API_VERSION}"
 _PLURALS: Final = {resource.plural: resource for resource in RESOURCES}
-WATCH_RESPONSE: Final = "nbargo watch response"
-"""Key of a request under which a middleware may leave the class of response to use for a watch: the seam for faults."""
+WATCH_RESPONSE: Final[ContextVar[type[web.StreamResponse]]] = ContextVar("watch response", default=web.StreamResponse)
+"""The class of response to use for a watch, for middlewares to set: the seam for faults of streams."""
 
 
 @dataclass
@@ -142,8 +143,7 @@ class Api:
 
     async def _watch(self, request: web.Request, watch: Watch) -> web.StreamResponse:
         watch.check()
-        response_class = request.get(WATCH_RESPONSE, web.StreamResponse)
-        response: web.StreamResponse = response_class(headers={"Cache-Control": "no-cache, private"})
+        response = WATCH_RESPONSE.get()(headers={"Cache-Control": "no-cache, private"})
         response.content_type = "application/json"
         response.enable_chunked_encoding()
         await response.prepare(request)

@@ -73,12 +73,9 @@ def reshaped(shape: Shape) -> Fault:
             for right in bytes(data).splitlines(keepends=True):
                 for piece in shape(right):
                     await super().write(piece)
+                    await asyncio.sleep(0)  # so that the client may read it by itself
 
-    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-        request[WATCH_RESPONSE] = Reshaped
-        return await handler(request)
-
-    return answer
+    return _with(Reshaped)
 
 
 def cut_at(offset: int) -> Fault:
@@ -95,13 +92,20 @@ def cut_at(offset: int) -> Fault:
             if self._req is not None and self._req.transport is not None:
                 self._req.transport.abort()
 
-    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-        request[WATCH_RESPONSE] = Cut
-        return await handler(request)
-
-    return answer
+    return _with(Cut)
 
 
 def without(*kinds: str) -> Shape:
     """Return a shape that swallows lines of some types, such as BOOKMARK."""
     return lambda right: () if json.loads(right)["type"] in kinds else (right,)
+
+
+def _with(response: type[web.StreamResponse]) -> Fault:
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        before = WATCH_RESPONSE.set(response)
+        try:
+            return await handler(request)
+        finally:
+            WATCH_RESPONSE.reset(before)
+
+    return answer
