@@ -59,6 +59,6 @@ async def test_lost_rights_are_visible_and_asked_for_slowly() -> None:
         it.plan.cut()
         await it.clock.run(300)
         assert "rights were taken" in follower.telemetry.degraded["workflows/argo"]
-        assert it.plan.busiest(60, "workflows") <= 5
+        assert it.plan.busiest(60, "workflows") <= 8, "a few soon, as after a start of the server, then slowly"
         it.plan.heal()
         await it.clock.until(lambda: not follower.telemetry.degraded, within=35)

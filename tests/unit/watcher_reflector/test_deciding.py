@@ -177,9 +177,14 @@ def test_a_refused_token_is_read_again() -> None:
 
 
 def test_a_refused_permission_is_slow_and_visible() -> None:
-    decision = first(happened(What.FORBIDDEN))
+    decision = first(happened(What.FORBIDDEN), failures=3, failed_at=999.0)
     assert decision.delay >= BACKOFF_CAP / 2
     assert decision.degraded
+
+
+def test_a_server_that_has_not_read_its_roles_yet_is_asked_again_soon() -> None:
+    delays = [first(happened(What.FORBIDDEN), failures=count, failed_at=999.0).delay for count in range(3)]
+    assert delays == [0.4, 0.8, 1.6]
 
 
 def test_a_single_cut_is_not_worth_a_word() -> None:

@@ -30,6 +30,9 @@ BROKEN_LIMIT: Final = 4
 """So many answers in a row that broke off or made no sense: list, because it may be the place that we ask from."""
 QUIET_LIMIT: Final = 3
 """So many silent watches in a row, 90 s each: list, because a server that went back in time is silent, too."""
+REFUSED_LIMIT: Final = 3
+"""So many failures before a refused permission is taken for an administrator's matter. A kube-apiserver that was just
+started refuses everybody for a few seconds, until it has read its roles (bench/fleet.py, `restart`)."""
 TRIES: Final = 5
 """Attempts of a run that is to end (`--once`): with the backoff about ten seconds."""
 
@@ -196,7 +199,7 @@ def _delay(happened: Happened, history: History, *, failed: bool, draw: float) -
     floor = min(happened.fault.retry_after or 0.0, RETRY_AFTER_CAP)
     if not failed:
         return floor
-    if happened.fault.what is What.FORBIDDEN:
+    if happened.fault.what is What.FORBIDDEN and history.failures > REFUSED_LIMIT:
         ceiling = BACKOFF_CAP  # an administrator has to act: there is no use in trying soon
         return max(floor, ceiling / 2 + draw * ceiling / 2)
     ceiling = min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** min(history.failures - 1, 10))
