@@ -74,6 +74,38 @@ class Rest:
     def delete(self, job_id: str) -> None:
         self.ok("DELETE", f"jobs/{job_id}")
 
+    # Definitions
+
+    def define(self, notebook: str, **settings: Any) -> str:
+        """Make a job definition; hourly in Berlin unless the settings say otherwise."""
+        body = self.body(notebook, **{"output_formats": ["ipynb"], "schedule": "0 * * * *", **settings})
+        body.setdefault("timezone", "Europe/Berlin")
+        definition_id: str = self.ok("POST", "job_definitions", json=body)["job_definition_id"]
+        return definition_id
+
+    def definition(self, definition_id: str) -> dict[str, Any]:
+        definition: dict[str, Any] = self.ok("GET", f"job_definitions/{definition_id}")
+        return definition
+
+    def defined(self) -> set[str]:
+        listed = self.ok("GET", "job_definitions", params={"max_items": 1000})["job_definitions"]
+        return {each["job_definition_id"] for each in listed}
+
+    def edit(self, definition_id: str, **changes: Any) -> None:
+        self.ok("PATCH", f"job_definitions/{definition_id}", json=changes)
+
+    def undefine(self, definition_id: str) -> None:
+        self.ok("DELETE", f"job_definitions/{definition_id}")
+
+    def run_now(self, definition_id: str, **overrides: Any) -> str:
+        job_id: str = self.ok("POST", f"job_definitions/{definition_id}/jobs", json=overrides)["job_id"]
+        return job_id
+
+    def runs(self, definition_id: str) -> dict[str, dict[str, Any]]:
+        """All runs of a definition, by their ids."""
+        listed = self.jobs(job_definition_id=definition_id, max_items=1000)["jobs"]
+        return {each["job_id"]: each for each in listed}
+
     def wait_for(self, job_id: str, *statuses: str, seconds: float = 60.0) -> dict[str, Any]:
         """Wait until the job has one of these statuses; fail if it ends with another."""
         last: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 In place of the local Argo there may be a cluster that runs already.
 """
 
+import json
 import os
 import sqlite3
 import ssl
@@ -145,9 +146,16 @@ class Stack:
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """All jobs, all columns."""
+        return self._table("jobs", key="job_id")
+
+    def definition_rows(self) -> dict[str, dict[str, Any]]:
+        """All job definitions, all columns."""
+        return self._table("job_definitions", key="job_definition_id")
+
+    def _table(self, name: str, *, key: str) -> dict[str, dict[str, Any]]:
         with closing(sqlite3.connect(f"file:{self.place.database}?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
-            return {row["job_id"]: dict(row) for row in connection.execute("SELECT * FROM jobs")}
+            return {row[key]: dict(row) for row in connection.execute(f"SELECT * FROM {name}")}  # noqa: S608 - ours
 
     def staged(self, job_id: str) -> Path:
         return self.place.staging / job_id
@@ -166,18 +174,34 @@ class Stack:
         items = self._kubernetes("GET", mine).json()["items"]
         return {item["metadata"]["name"].removeprefix(labels.NAME_PREFIX): item for item in items}
 
+    def cron_workflows(self) -> dict[str, dict[str, Any]]:
+        """The user's CronWorkflows in the cluster, by the id of their definition."""
+        mine = f"cronworkflows?labelSelector={labels.selector(user_label(self.environment))}"
+        items = self._kubernetes("GET", mine).json()["items"]
+        return {item["metadata"]["name"].removeprefix(labels.NAME_PREFIX): item for item in items}
+
+    def patch_cron_workflow(self, definition_id: str, patch: dict[str, Any]) -> None:
+        """Change a CronWorkflow behind everybody's back, as `kubectl patch` does."""
+        assert self._kubernetes("PATCH", f"cronworkflows/nb-{definition_id}", patch).is_success
+
+    def delete_cron_workflow(self, definition_id: str) -> None:
+        """Delete a CronWorkflow behind everybody's back, as kubectl does; what it started stays."""
+        path = f"cronworkflows/nb-{definition_id}?propagationPolicy=Orphan"
+        assert self._kubernetes("DELETE", path).is_success
+
     def delete_workflow(self, job_id: str) -> None:
         """Delete a Workflow behind everybody's back, as kubectl does."""
         assert self._kubernetes("DELETE", f"workflows/nb-{job_id}").is_success
 
-    def _kubernetes(self, method: str, path: str) -> httpx.Response:
+    def _kubernetes(self, method: str, path: str, patch: dict[str, Any] | None = None) -> httpx.Response:
         config = yaml.safe_load(self.access.test.read_text(encoding="utf-8"))
         cluster, token = config["clusters"][0]["cluster"], config["users"][0]["user"]["token"]
         authority = cluster.get("certificate-authority")
         return httpx.request(
             method,
             f"{cluster['server']}/apis/argoproj.io/v1alpha1/namespaces/{self.access.namespace}/{path}",
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/merge-patch+json"},
+            content=None if patch is None else json.dumps(patch),
             verify=ssl.create_default_context(cafile=authority) if authority else True,
             trust_env=False,
         )
