@@ -31,8 +31,8 @@ def run_record(template: dict[str, Any], uid: str, created: int) -> dict[str, An
 def copy_input(source: str, directory: str) -> str | None:
     """Copy the definition's files into the run's own directory; return what went wrong, if anything did.
 
-    After a failure the directory is there all the same, for the outcome. A retry of the run finds the directory there
-    already, with the input that its first attempt had.
+    After a failure the directory is there all the same, for the outcome, unless the definition was deleted. A retry of
+    the run finds the directory there already, with the input that its first attempt had.
     """
     if os.path.lexists(directory):
         return None
@@ -40,10 +40,12 @@ def copy_input(source: str, directory: str) -> str | None:
     try:
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(source, part, symlinks=True)
+        os.stat(source)  # noqa: PTH116 - as above: of a definition that was deleted meanwhile, no run is to be left
         os.rename(part, directory)  # noqa: PTH104 - as above
     except OSError as error:
         shutil.rmtree(part, ignore_errors=True)
-        os.makedirs(directory, exist_ok=True)  # noqa: PTH103 - as above
+        if os.path.isdir(os.path.dirname(source)):  # noqa: PTH112, PTH120 - as above
+            os.makedirs(directory, exist_ok=True)  # noqa: PTH103 - as above
         return "the files of the job definition could not be copied: " + str(error)
     return None
 
