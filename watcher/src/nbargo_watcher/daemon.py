@@ -26,9 +26,10 @@ from nbargo_watcher.store import wait_for_database
 RESTART_BASE: Final = 1.0
 RESTART_CAP: Final = 30.0
 """Seconds between two starts of a task that keeps ending."""
-GRACE: Final = 1.8
-"""Seconds from the signal to the end of the process, whatever a disk or a volume may be doing. SQLite's journal makes
-an end in the middle of a commit harmless: it is done or not done, and the checkpoint is part of it."""
+GRACE: Final = 1.4
+"""Seconds from the signal to the end of the process, whatever a disk or a volume may be doing; on a busy machine the
+end itself takes some tenths of a second, and it is to be there within two. SQLite's journal makes an end in the middle
+of a commit harmless: it is done or not done, and the checkpoint is part of it."""
 AGAIN: Final = (30.0, 60.0)
 """Range of seconds from which the time is drawn after which an archive that did not answer is asked again."""
 STABLE: Final = 60.0
