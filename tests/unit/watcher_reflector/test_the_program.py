@@ -2,115 +2,14 @@
 
 import asyncio
 import json
-import os
 import signal
-import sqlite3
-import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import aiohttp
-import pytest
-from jupyter_scheduler.orm import create_tables
 
 from nbargo_local.demo.place import free_port
-from nbargo_shared.record import JobRecord
-from unit.watcher_reflector.scripted import (
-    USER,
-    Hold,
-    Refusal,
-    ScriptedServer,
-    event,
-    failure,
-    listing,
-    workflow,
-)
-
-JOB = "11111111-2222-3333-4444-555555555555"
-RECORD = JobRecord(job_id=JOB, name="n", input_filename="a.ipynb", runtime_environment_name="e", create_time=1)
-
-
-def job(*, version: int, phase: str) -> dict[str, Any]:
-    return workflow(f"nb-{JOB}", version=version, phase=phase,
-                    labels={"nbargo/user": USER, "nbargo/job-id": JOB},
-                    annotations={"nbargo/job": RECORD.to_json()})  # fmt: skip
-
-
-LISTED = listing(job(version=11, phase="Running"), version=40)
-POISONED = listing(job(version=11, phase="Running"), workflow("bad", version=12, phase="Paused"), version=40)
-END = event("MODIFIED", job(version=41, phase="Succeeded"))
-
-
-@dataclass(kw_only=True)
-class Place:
-    folder: Path
-    server: ScriptedServer
-
-    @property
-    def database(self) -> Path:
-        return self.folder / "scheduler.sqlite"
-
-    def make_database(self) -> None:
-        """Put an empty database in place, by a rename: beside a running watcher its file is there at once or not."""
-        fresh = self.database.with_suffix(".new")
-        create_tables(f"sqlite:///{fresh}")
-        fresh.replace(self.database)
-
-    def status(self) -> str | None:
-        if not self.database.exists():
-            return None
-        with closing(sqlite3.connect(self.database)) as connection:
-            rows: list[tuple[str]] = connection.execute("SELECT status FROM jobs").fetchall()
-        return rows[0][0] if rows else None
-
-    @asynccontextmanager
-    async def running(self, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        kubeconfig = self.folder / "kubeconfig"
-        kubeconfig.write_text(json.dumps({
-            "current-context": "x",
-            "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x", "namespace": "jobs"}}],
-            "clusters": [{"name": "x", "cluster": {"server": self.server.url}}],
-            "users": [{"name": "x", "user": {"token": "t"}}],
-        }))  # fmt: skip
-        environ = {"HOME": str(self.folder), "PATH": os.environ["PATH"], "NBARGO_USER": USER}
-        where = ("--db", str(self.database), "--staging", str(self.folder / "staging"), "--kubeconfig", str(kubeconfig))
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "nbargo_watcher", *where, *options),
-            env=environ,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            yield process
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.communicate()
-
-    async def once(self, *options: str) -> tuple[int | None, str, str]:
-        async with self.running("--once", *options) as process:
-            out, err = await process.communicate()
-            return process.returncode, out.decode(), err.decode()
-
-
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    server = ScriptedServer()
-    server.lists = [LISTED]
-    async with server.serving():
-        yield Place(folder=tmp_path, server=server)
-
-
-async def until(condition: Callable[[], Any], *, within: float = 20.0) -> None:
-    end = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < end, f"not within {within} s"
-        await asyncio.sleep(0.02)
+from unit.watcher_reflector.program import END, JOB, POISONED, Place, check, until
+from unit.watcher_reflector.scripted import Hold, Refusal, failure
 
 
 async def test_a_single_run_makes_the_rows_true_and_says_so(place: Place) -> None:
@@ -238,12 +137,6 @@ async def test_health_is_told_over_http(place: Place) -> None:
         process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.wait(), 2.0)
     assert (await check(place, port))[0] == 1
-
-
-async def check(place: Place, port: int) -> tuple[int | None, str, str]:
-    async with place.running("--check", "--health-port", str(port)) as process:
-        out, err = await process.communicate()
-        return process.returncode, out.decode(), err.decode()
 
 
 async def test_a_watcher_without_rights_is_alive_and_not_ready(place: Place) -> None:
