@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from nbargo_local.api.garbage import collect_garbage
-from nbargo_local.api.store import CRONWORKFLOWS, WORKFLOWS
+from nbargo_local.api.store import CRONWORKFLOWS, WORKFLOWS, Resource
 from nbargo_local.controller.names import SCHEDULED_ANNOTATION
 from support.controller_bench import Bench, Object, phase_of
+from support.driven import leap_to
 
 
 def at(text: str) -> datetime:
@@ -59,15 +60,36 @@ class CronBench(Bench):
     async def create_cron(
         self, *schedules: str, name: str = "cron", metadata: Object | None = None, **spec: Any
     ) -> Object:
+        """Create a CronWorkflow, and let the controller take notice of it."""
+        created = self.put_cron(*schedules, name=name, metadata=metadata, **spec)
+        await self.quiet()
+        return created
+
+    def put_cron(self, *schedules: str, name: str = "cron", metadata: Object | None = None, **spec: Any) -> Object:
+        """Create a CronWorkflow whose runs succeed at once, if the spec does not say otherwise."""
         body = {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "CronWorkflow",
             "metadata": {"name": name, **(metadata or {})},
             "spec": {"workflowSpec": AT_ONCE, **({"schedules": list(schedules)} if schedules else {}), **spec},
         }
-        created = self.store.create(CRONWORKFLOWS, "default", body)
-        await self.quiet()
-        return created
+        return self.store.create(CRONWORKFLOWS, "default", body)
+
+    def create_child(self, cron: Object, name: str, spec: Object) -> Object:
+        """Create a Workflow of a CronWorkflow by hand."""
+        owner = {key: cron["metadata"][key] for key in ("name", "uid")}
+        reference = {"apiVersion": cron["apiVersion"], "kind": cron["kind"], **owner, "controller": True}
+        labels = {"workflows.argoproj.io/cron-workflow": owner["name"]}
+        metadata = {"name": name, "labels": labels, "ownerReferences": [reference]}
+        body = {"apiVersion": cron["apiVersion"], "kind": "Workflow", "metadata": metadata, "spec": spec}
+        return self.store.create(WORKFLOWS, "default", body)
+
+    def delete_cron(self, name: str = "cron") -> None:
+        self.store.delete(CRONWORKFLOWS, "default", name)
+
+    def key(self, name: str) -> tuple[Resource, str, str]:
+        """Return by what the store knows a Workflow."""
+        return WORKFLOWS, "default", name
 
     def cron(self, name: str = "cron") -> Object:
         found = self.store.get(CRONWORKFLOWS, "default", name)
@@ -86,9 +108,7 @@ class CronBench(Bench):
 
     async def until_time(self, when: datetime) -> None:
         """Let the clock go on to a time, and everything happen on the way that it wakes."""
-        while (next_wake := self.clock.next_wake) is not None and next_wake <= when:
-            await self.advance(max(0.0, (next_wake - self.clock.now()).total_seconds()))
-        await self.advance((when - self.clock.now()).total_seconds())
+        await leap_to(self.clock, self.store, when)
 
     def children(self) -> list[Object]:
         return self.store.list(WORKFLOWS, "default")
@@ -112,7 +132,7 @@ class Record:
         made = (each.object for each in seen if each.type == "ADDED" and each.resource == WORKFLOWS)
         return [each["metadata"]["annotations"][SCHEDULED_ANNOTATION] for each in made]
 
-    def __enter__(self) -> "Record":
+    def __enter__(self) -> Self:
         self._events.__enter__()
         return self
 

@@ -202,7 +202,10 @@ class _Search:
         while not self._calendar.matches_day(self.shown):
             if self._first_move():
                 self._show(self.shown.replace(hour=0, minute=0, second=0))
+            before = self.at
             self._show(self.shown.replace(tzinfo=None) + timedelta(days=1))
+            if self.at <= before:  # the whole date was skipped, which robfig/cron never gets over
+                self._go(before + _MIDNIGHT * _HOUR)
             hour = self.shown.hour
             if hour != 0:  # midnight does not exist on that day
                 self._go(self.at + ((_MIDNIGHT - hour) if hour > _NOON else -hour) * _HOUR)
