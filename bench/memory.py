@@ -64,7 +64,7 @@ def measure(server: stage.Scripted, account: Path, python: Path, *, jobs: int, e
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         database = stage.database(folder)
-        command = stage.own(server.port, namespace, folder, python=python)
+        command = stage.own(server.port, namespace, folder, "--start-jitter", "0", python=python)
         where = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(server.port)}
         with stage.running(command, folder / "log", NBARGO_BENCH_ACCOUNT=str(account), **where) as process:
             server.watched(namespace)
