@@ -1,15 +1,13 @@
 """Argo's archive: asked after the outcome file, about workflows that are gone, by uid; its silence proves nothing."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from nbargo_shared.errors import ClusterError, DatabaseError
 from nbargo_shared.outcome import State
@@ -23,92 +21,21 @@ from nbargo_watcher.evidence import Source
 from nbargo_watcher.model import Observed
 from nbargo_watcher.source import Timing, new_session
 from nbargo_watcher.telemetry import Telemetry
+from unit.watcher_store.argoserver import (
+    ARCHIVED,
+    BROKEN,
+    DENIED,
+    FINISHED,
+    INGRESS,
+    NO_DATABASE,
+    NOT_ARCHIVED,
+    PAGE,
+    STARTED,
+    UNAUTHENTICATED,
+    ArgoServer,
+    archived,
+)
 from unit.watcher_store.world import FAILURE, JOB, OUTCOME, RECORD, RUNNING, SCOPE, UID, USER, World, delete, job, see
-
-STARTED, FINISHED = "2026-01-01T00:00:00Z", "2026-01-01T00:05:00Z"
-
-ARCHIVED: dict[str, Any] = {
-    "metadata": {
-        "name": f"nb-{JOB}",
-        "namespace": "argo",
-        "uid": UID,
-        "resourceVersion": "19",
-        "creationTimestamp": STARTED,
-        "labels": {
-            "nbargo/user": USER,
-            "nbargo/job-id": JOB,
-            "workflows.argoproj.io/completed": "true",
-            "workflows.argoproj.io/workflow-archiving-status": "Persisted",
-        },
-        "annotations": {"nbargo/job": RECORD.to_json()},
-    },
-    "spec": {"entrypoint": "main", "templates": []},
-    "status": {
-        "phase": "Succeeded",
-        "startedAt": STARTED,
-        "finishedAt": FINISHED,
-        "progress": "1/1",
-        "nodes": {"x": {"id": "x", "phase": "Succeeded"}},
-        "outputs": {},
-    },
-}
-"""As argo-server answers: the whole workflow, marked as archived, without apiVersion and kind."""
-
-
-def archived(*, metadata: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
-    return {
-        **ARCHIVED,
-        "metadata": {**ARCHIVED["metadata"], **(metadata or {})},
-        "status": {**ARCHIVED["status"], **status},
-    }
-
-
-NOT_ARCHIVED = (404, {"code": 5, "message": "not found"})
-UNAUTHENTICATED = (401, {"code": 16, "message": "token not valid. see https://argo-workflows.readthedocs.io/"})
-DENIED = (403, {"code": 7, "message": "permission denied"})
-BROKEN = (500, {"code": 13, "message": "dial tcp: connection refused"})
-NO_DATABASE = (500, {"code": 13, "message": "getting archived workflows not supported"})
-INGRESS = (404, "default backend - 404")
-PAGE = (200, "<!doctype html><title>Argo</title>")
-
-
-@dataclass
-class ArgoServer:
-    """Answers for archived workflows: by uid what is there, else that it is not."""
-
-    answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
-    otherwise: tuple[int, Any] = NOT_ARCHIVED
-    asked: list[str] = field(default_factory=list)
-    tokens: list[str] = field(default_factory=list)
-    silent: bool = False
-    url: str = ""
-
-    def keep(self, body: dict[str, Any]) -> None:
-        self.answers[body["metadata"]["uid"]] = (200, body)
-
-    async def handle(self, request: web.Request) -> web.Response:
-        uid = request.match_info["uid"]
-        self.asked.append(uid)
-        self.tokens.append(request.headers.get("Authorization", ""))
-        if self.silent:
-            await asyncio.sleep(3600)
-        status, body = self.answers.get(uid, self.otherwise)
-        text = body if isinstance(body, str) else json.dumps(body)
-        kind = "text/html" if isinstance(body, str) else "application/json"
-        return web.Response(status=status, text=text, content_type=kind)
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator["ArgoServer"]:
-        app = web.Application()
-        app.router.add_get("/argo/api/v1/archived-workflows/{uid}", self.handle)
-        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/argo"
-        try:
-            yield self
-        finally:
-            await runner.cleanup()
 
 
 @dataclass(kw_only=True)
