@@ -262,7 +262,8 @@ class ControlPlane:
             "--qps=200",
             "--burst=400",
         ]
-        env = {"LEADER_ELECTION_DISABLE": "true", "DEFAULT_REQUEUE_TIME": REQUEUE}
+        # Its image has no other time zone, and CronWorkflows without one mean the controller's.
+        env = {"LEADER_ELECTION_DISABLE": "true", "DEFAULT_REQUEUE_TIME": REQUEUE, "TZ": "UTC"}
         return Program("workflow-controller", command, self.directory, env)
 
     def _node(self) -> Program:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from contract.workflows import DIRECTORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+T = TypeVar("T")
 
 Object = dict[str, Any]
 Event = tuple[float, str, Object]
@@ -75,10 +77,10 @@ def _anonymous(text: str, uids: Mapping[str, str], directory: str) -> str:
 def _tell_one(events: list[Event], manifest: Object) -> Object:
     last = events[-1][2]
     told = {
-        "course": _distinct(_seen(kind, obj) for _, kind, obj in events),
+        "course": distinct(_seen(kind, obj) for _, kind, obj in events),
         "lived": _lived(events),
         "metadata": {key: last["metadata"][key] for key in _METADATA if last["metadata"].get(key)},
-        "spec": _changes(_full(manifest["spec"]), _full(last["spec"])),
+        "spec": changes(full(manifest["spec"]), full(last["spec"])),
         "status": _status(last),
         "nodes": {node["name"]: _node(node, (obj for _, _, obj in events)) for node in _nodes(last).values()},
         "left out": _left_out(events, manifest),
@@ -122,8 +124,9 @@ def _seen(kind: str, obj: Object) -> list[Any]:
     return [kind, status.get("phase"), status.get("message"), *(labels.get(label) for label in _LABELS)]
 
 
-def _distinct(items: Iterable[list[Any]]) -> list[list[Any]]:
-    found: list[list[Any]] = []
+def distinct(items: Iterable[T]) -> list[T]:
+    """Return items without those that repeat the one before."""
+    found: list[T] = []
     for item in items:
         if not found or found[-1] != item:
             found.append(item)
@@ -141,7 +144,8 @@ def _lived(events: list[Event]) -> int | None:
     return min(int(age), min(strategy.values(), default=0) + 1)
 
 
-def _changes(before: Object, after: Object) -> Object:
+def changes(before: Object, after: Object) -> Object:
+    """Return the fields of an object that differ from those of another."""
     keys = sorted(before.keys() | after.keys())
     return {key: after.get(key) for key in keys if before.get(key) != after.get(key)}
 
@@ -172,20 +176,20 @@ def _node(node: Object, objects: Iterable[Object]) -> Object:
 
 def _course(states: Iterable[Object]) -> list[list[Any]]:
     """Return the phases and messages of a node; those of a pod on its way may pass too fast to be seen."""
-    return _distinct(
+    return distinct(
         [state.get("phase"), state.get("message")]
         for state in states
         if state["type"] != "Pod" or state.get("phase") not in _PASSING
     )
 
 
-def _full(value: Any) -> Any:
+def full(value: Any) -> Any:
     """Return JSON without its empty fields."""
     if isinstance(value, list):
-        return [_full(item) for item in value]
+        return [full(item) for item in value]
     if not isinstance(value, dict):
         return value
-    fields = {key: _full(item) for key, item in value.items()}
+    fields = {key: full(item) for key, item in value.items()}
     return {key: item for key, item in fields.items() if item not in ("", None, {}, [])}
 
 
@@ -195,5 +199,5 @@ def _left_out(events: list[Event], manifest: Object) -> list[str]:
     before, after = manifest["spec"], events[-1][2]["spec"]
     present = {f"status.{key}" for status in statuses for key in status}
     present |= {f"status.nodes.{key}" for node in nodes for key in node}
-    present |= {"spec's empty fields"} if before != after and _full(before) == _full(after) else set()
+    present |= {"spec's empty fields"} if before != after and full(before) == full(after) else set()
     return sorted(present & LEFT_OUT.keys())

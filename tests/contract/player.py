@@ -30,7 +30,7 @@ from contract.workflows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
     import httpx
@@ -151,26 +151,35 @@ class Side:
     async def watching(self) -> AsyncIterator[None]:
         """Follow all Workflows of the namespace while the block runs."""
         version = (await self.send("GET", self.path()))["metadata"]["resourceVersion"]
+        follower = asyncio.create_task(self.watch("workflows", version, self._tell))
+        try:
+            yield
+        finally:
+            follower.cancel()
+            with suppress(asyncio.CancelledError):
+                await follower
+
+    async def watch(self, resource: str, version: str, tell: Callable[[Object], Awaitable[None]]) -> None:
+        """Follow a resource until cancelled.
+
+        Args:
+            resource: What.
+            version: The resourceVersion to begin after.
+            tell: Gets each event.
+        """
         query = f"?watch=true&resourceVersion={version}"
-        async with self._client.stream("GET", self.path() + query) as answer:
+        async with self._client.stream("GET", self.path(resource=resource) + query) as answer:
             if not answer.is_success:
                 raise StoryError(f"watch: {(await answer.aread()).decode()}")
-            follower = asyncio.create_task(self._follow(answer))
-            try:
-                yield
-            finally:
-                follower.cancel()
-                with suppress(asyncio.CancelledError):
-                    await follower
+            async for line in answer.aiter_lines():
+                await tell(json.loads(line))
 
-    async def _follow(self, answer: httpx.Response) -> None:
-        async for line in answer.aiter_lines():
-            event = json.loads(line)
-            seen = self.seen.get(event["object"].get("metadata", {}).get("name", ""))
-            if seen is not None:
-                async with seen.changed:
-                    seen.events.append((time.time(), event["type"], event["object"]))
-                    seen.changed.notify_all()
+    async def _tell(self, event: Object) -> None:
+        seen = self.seen.get(event["object"].get("metadata", {}).get("name", ""))
+        if seen is not None:
+            async with seen.changed:
+                seen.events.append((time.time(), event["type"], event["object"]))
+                seen.changed.notify_all()
 
 
 class Player:

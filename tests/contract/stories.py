@@ -1,37 +1,40 @@
-"""The recorded stories: one JSON file for each case."""
+"""The recorded stories: one JSON file for each case, in a folder for each kind of case."""
 
 import json
 from pathlib import Path
 from typing import Any, Final
 
-FOLDER: Final = Path(__file__).parent / "stories"
+WORKFLOWS: Final = Path(__file__).parent / "stories"
+CRONS: Final = Path(__file__).parent / "cron_stories"
 
 
-def _path(name: str, *, local: bool) -> Path:
-    return FOLDER / f"{name}{'.local' if local else ''}.json"
+def _path(name: str, folder: Path, *, local: bool) -> Path:
+    return folder / f"{name}{'.local' if local else ''}.json"
 
 
-def names(*, local: bool) -> set[str]:
+def names(folder: Path = WORKFLOWS, *, local: bool) -> set[str]:
     """Return the names of the cases that have a story."""
-    found = {path.name.removesuffix(".json") for path in FOLDER.glob("*.json")}
+    found = {path.name.removesuffix(".json") for path in folder.glob("*.json")}
     return {name.removesuffix(".local") for name in found if name.endswith(".local") == local}
 
 
-def read(name: str, *, local: bool) -> dict[str, Any]:
+def read(name: str, folder: Path = WORKFLOWS, *, local: bool) -> dict[str, Any]:
     """Return a case's story.
 
     Args:
         name: The case's.
+        folder: Where the stories of its kind are.
         local: Whether it is the one of the local controller, where that differs.
     """
-    story: dict[str, Any] = json.loads(_path(name, local=local).read_text())
+    story: dict[str, Any] = json.loads(_path(name, folder, local=local).read_text())
     return story
 
 
-def write(name: str, story: dict[str, Any], *, local: bool) -> None:
+def write(name: str, story: dict[str, Any], folder: Path = WORKFLOWS, *, local: bool) -> None:
     """Write a case's story."""
-    FOLDER.mkdir(exist_ok=True)
-    _path(name, local=local).write_text(json.dumps(story, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    folder.mkdir(exist_ok=True)
+    text = json.dumps(story, indent=1, sort_keys=True, ensure_ascii=False)
+    _path(name, folder, local=local).write_text(text + "\n")
 
 
 def comparable(story: dict[str, Any]) -> dict[str, Any]:

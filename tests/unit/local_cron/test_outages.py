@@ -115,3 +115,14 @@ async def test_a_missed_run_that_is_refused_is_tried_again_every_ten_seconds(idl
         await idle_bench.edit(workflowMetadata={"labels": {"bad": None}})
         await idle_bench.until_time(at(OUTAGE_ENDS) + timedelta(seconds=60))
     assert idle_bench.status()["lastScheduledTime"] == LAST_MISSED
+
+
+async def test_what_was_due_while_the_machine_slept_is_one_run(bench: CronBench) -> None:
+    with Record(bench) as record:
+        await bench.create_cron("0 * * * *", "30 * * * *")
+        await bench.advance(4.75 * 3600)
+        assert await record.times() == [
+            AT_NINE
+        ]  # the later of the two schedules' first missed times, as in robfig/cron
+        await bench.until_time(at("2026-11-23 13:00"))
+        assert await record.times() == ["2026-11-23T13:00:00Z"]
