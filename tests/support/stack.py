@@ -174,6 +174,10 @@ class Stack:
         items = self._kubernetes("GET", mine).json()["items"]
         return {item["metadata"]["name"].removeprefix(labels.NAME_PREFIX): item for item in items}
 
+    def workflow_uids(self) -> set[str]:
+        """The uids of the user's Workflows: what runs of definitions are known by."""
+        return {item["metadata"]["uid"] for item in self.workflows().values()}
+
     def cron_workflows(self) -> dict[str, dict[str, Any]]:
         """The user's CronWorkflows in the cluster, by the id of their definition."""
         mine = f"cronworkflows?labelSelector={labels.selector(user_label(self.environment))}"
