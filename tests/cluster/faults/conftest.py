@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
     from cluster.controlplane import ControlPlane
 
-READ_WORKFLOWS = {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get", "list", "watch"]}
+READ = {
+    "apiGroups": ["argoproj.io"],
+    "resources": ["workflows", "cronworkflows"],
+    "verbs": ["get", "list", "watch"],
+}
 
 
 @pytest.fixture
@@ -37,8 +41,8 @@ def own_namespace(control_plane: ControlPlane, cluster: Cluster) -> Iterator[Clu
 
 @pytest.fixture
 def kubeconfig(own_namespace: Cluster) -> Path:
-    """The watcher's own user, who may read Workflows."""
-    return own_namespace.user([READ_WORKFLOWS])
+    """The watcher's own user, who may read what it follows."""
+    return own_namespace.user([READ])
 
 
 @pytest.fixture

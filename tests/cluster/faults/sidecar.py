@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cluster.faults.relay import Relay
 
 ROOT = Path(__file__).parents[2]
+STREAMS = 2
+"""Workflows and CronWorkflows: each is listed and watched for itself, and the counters are of both."""
 RECOVERY_SECONDS = 45.0
 """The longest backoff and the commit; the watcher promises 35 s on a machine that does nothing else."""
 _SAMPLE = re.compile(r'^nbargo_watcher_(\w+?)(?:\{(?:reason|kind)="([^"]*)"\})? (\S+)$', re.MULTILINE)
@@ -117,6 +119,12 @@ class Sidecar:
             return self.metrics().get(f"retries_total {reason}", 0)
         except httpx.TransportError:
             return 0
+
+    def streams_that_met(self, what: str) -> list[str]:
+        """Return the resources whose streams say in the log that they met with something."""
+        said = [json.loads(line) for line in self.program.log.read_text().splitlines()]
+        met = [line for line in said if line["event"] == "cluster" and line["happened"] == what]
+        return sorted(line["stream"].partition("/")[0] for line in met)
 
     def readiness(self) -> dict[str, Any]:
         """Return what /readyz says."""

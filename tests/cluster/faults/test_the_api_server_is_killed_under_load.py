@@ -4,6 +4,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cluster.faults.sidecar import STREAMS
 from support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -76,5 +77,5 @@ def test_no_event_before_during_and_after_is_lost(control_plane: ControlPlane, s
         jobs.move(job, "Succeeded")
     sidecar.wait_for_rows(jobs.expected)
     told = sidecar.metrics()
-    assert told["lists_total"] + told["watches_total"] <= 20
+    assert told["lists_total"] + told["watches_total"] <= 20 * STREAMS
     assert sidecar.readiness()["degraded"] == {}
