@@ -6,7 +6,7 @@ from support import notebooks as make
 from support.scheduler_page import SchedulerPage
 from support.stack import Stack
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 
 def test_a_job_with_a_parameter_and_two_formats_is_made_listed_and_opened(lab: SchedulerPage, stack: Stack) -> None:

@@ -56,6 +56,14 @@ class SchedulerPage:
             self.panel.locator(f"input[name=parameter-{number}-value]").fill(value)
             self.page.keyboard.press("Tab")
 
+    def choose_interval(self, interval: str) -> None:
+        self.panel.get_by_label("Interval").click()
+        self.page.get_by_role("option", name=interval, exact=True).click()
+
+    def choose_time_zone(self, zone: str) -> None:
+        self.panel.locator("input[name=timezone]").fill(zone)
+        self.page.get_by_role("option", name=zone).first.click()
+
     # Lists
 
     def open_list(self) -> None:
@@ -86,3 +94,7 @@ class SchedulerPage:
         """Return what a field of a detail page says, below its label."""
         lines = self.panel.inner_text().splitlines()
         return lines[lines.index(label) + 1]
+
+    def wait_for_field(self, label: str, text: str) -> None:
+        """Wait until a field of a detail page says this."""
+        self.panel.get_by_text(label, exact=True).locator("xpath=..").get_by_text(text, exact=True).wait_for()
