@@ -6,7 +6,7 @@ MEMBERS := shared watcher submitter local
 STAMP  := $(VENV)/.installed
 BENCHES := events latency once memory request_rates install
 
-.PHONY: help demo test test-cluster test-browser check format pins clean setup bench bench-startup docs outputs screenshots
+.PHONY: help demo test mutations test-cluster test-browser check format pins clean setup bench bench-startup docs outputs screenshots
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -36,6 +36,9 @@ test-cluster: setup  ## against the real kube-apiserver, etcd and Argo controlle
 test-browser: setup  ## JupyterLab's scheduler pages in Debian's Chromium, which root may have installed by this
 	@PYTHONPATH=tests $(BIN)/python -m support.chromium
 	@$(BIN)/python -m pytest tests/browser $(ARGS)
+
+mutations: setup  ## break each property of the watcher on purpose; a test must fail each time (ARGS="P09 P12": these)
+	@$(BIN)/python tests/faults/mutations.py $(ARGS)
 
 check: setup  ## ruff, mypy, pyright, import-linter
 	@$(BIN)/ruff check .
