@@ -44,6 +44,7 @@ class Bench:
         create_tables(self.db_url)
         self.projecting = True
         self.before: Handler | None = None
+        self.around: Callable[[web.Request, Handler], Awaitable[web.StreamResponse]] | None = None
         self.after: Callable[[web.Request], None] | None = None
         settings = ServerSettings(namespace=NAMESPACE, middlewares=(self._middleware(),))
         self.server = LocalServer(folder / "kubeconfig", settings)
@@ -161,7 +162,10 @@ class Bench:
     def _middleware(self) -> Any:
         @web.middleware
         async def follow(request: web.Request, handler: Handler) -> web.StreamResponse:
-            answer = await (self.before(request) if self.before else handler(request))
+            if self.around:
+                answer = await self.around(request, handler)
+            else:
+                answer = await (self.before(request) if self.before else handler(request))
             if self.projecting and request.method in {"POST", "PATCH"} and answer.status < 300:
                 self._project(json.loads(answer.body))  # type: ignore[attr-defined] # the API answers with a whole body
             if self.after:
