@@ -40,7 +40,7 @@ class Size:
     users: int = 200
     runs: int = 10
     dense: int = 1000
-    window: float = 60.0
+    window: float = 45.0
     lists: int = 40
 
 

@@ -91,7 +91,7 @@ class Nowhere:
         del scope
         self.objects += len(objects)
 
-    async def listed(self, scope: str, *, uids: frozenset[str], resource_version: str) -> None:
+    async def listed(self, scope: str, *, uids: frozenset[str], resource_version: str, unread: int = 0) -> None:
         """Take the end of a list."""
 
     async def events(self, scope: str, events: Sequence[Event], *, resource_version: str) -> None:
