@@ -91,7 +91,7 @@ class Store:
         self._rebuild = rebuild
         self._stack = AsyncExitStack()
         self._inode: tuple[int, int] | None = None
-        self._lock = Lock()
+        self._lock = Lock(fast_acquire=True)  # each commit's way to the disk is pause enough
         self._commits = 0
 
     async def __aenter__(self) -> Self:
