@@ -1,11 +1,12 @@
 """P17: identity is the job id and the uid. Names come again, and copies carry the labels of the original."""
 
-from support.following import SCOPE, scene
+from support.flying import flying
+from support.following import SCOPE
 from support.jobs import job_id
 
 
 async def test_a_workflow_of_the_same_name_and_another_uid_is_another_run() -> None:
-    async with scene() as it:
+    async with flying() as it:
         it.following()
         for action in ("create", "run", "fail"):
             it.jobs.do(action, 1)
@@ -19,7 +20,7 @@ async def test_a_workflow_of_the_same_name_and_another_uid_is_another_run() -> N
 
 
 async def test_it_is_another_run_too_if_nobody_watched_the_exchange() -> None:
-    async with scene(window=3) as it:
+    async with flying(window=3) as it:
         first = it.following()
         for action in ("create", "run", "fail"):
             it.jobs.do(action, 1)
@@ -33,7 +34,7 @@ async def test_it_is_another_run_too_if_nobody_watched_the_exchange() -> None:
 
 
 async def test_a_resubmitted_copy_that_fails_does_not_touch_the_original() -> None:
-    async with scene() as it:
+    async with flying() as it:
         follower = it.following()
         for action in ("create", "run", "succeed"):
             it.jobs.do(action, 1)

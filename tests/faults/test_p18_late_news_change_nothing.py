@@ -1,4 +1,4 @@
-"""P18: resourceVersions order what is known of an object; what cannot be ordered is looked at; deletions may be SAME."""
+"""P18: resourceVersions order what is known of an object; what has no order is looked at; deletions may be SAME."""
 
 import random
 from collections.abc import Sequence
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from nbargo_local.api.store import WORKFLOWS
-from support.following import Scene, scene
+from support.flying import flying
+from support.following import Scene
 from support.jobs import Json
 from unit.watcher_reflector.scripted import Hold, ScriptedServer, event, listing
 
@@ -32,7 +33,7 @@ async def told(it: Scene, server: ScriptedServer, lines: Sequence[bytes]) -> Non
 
 
 async def test_a_stale_list_with_running_after_succeeded_does_not_bring_it_back() -> None:
-    async with scene() as it, ScriptedServer().serving() as server:
+    async with flying() as it, ScriptedServer().serving() as server:
         events = recorded(it, HISTORY, 1)
         running = next(body for _, body in events if body.get("status", {}).get("phase") == "Running")
         newest = events[-1][1]
@@ -51,7 +52,7 @@ async def test_a_stale_list_with_running_after_succeeded_does_not_bring_it_back(
 @pytest.mark.parametrize("seed", range(6))
 async def test_a_shuffled_replay_of_a_stream_ends_as_the_stream_did(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - repeatable
-    async with scene() as it, ScriptedServer().serving() as server:
+    async with flying() as it, ScriptedServer().serving() as server:
         events = [made for number in range(3) for made in recorded(it, HISTORY, number)]
         events += recorded(it, ("delete",), 0)
         replay = events * 2
@@ -61,7 +62,7 @@ async def test_a_shuffled_replay_of_a_stream_ends_as_the_stream_did(seed: int) -
 
 
 async def test_a_deletion_with_the_last_bodys_own_version_is_taken() -> None:
-    async with scene() as it, ScriptedServer().serving() as server:
+    async with flying() as it, ScriptedServer().serving() as server:
         (*before, (_, running)) = recorded(it, ("create", "run"), 1)
         it.jobs.do("delete", 1)
         lines = [event(kind, body) for kind, body in before]
@@ -71,7 +72,7 @@ async def test_a_deletion_with_the_last_bodys_own_version_is_taken() -> None:
 
 
 async def test_versions_that_are_no_numbers_are_always_looked_at() -> None:
-    async with scene() as it, ScriptedServer().serving() as server:
+    async with flying() as it, ScriptedServer().serving() as server:
         events = recorded(it, ("create", "run", "succeed"), 1)
         named = [(kind, _renamed(body, f"v-{chr(122 - place)}")) for place, (kind, body) in enumerate(events)]
         await told(it, server, [event(kind, body) for kind, body in named])

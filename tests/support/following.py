@@ -56,14 +56,16 @@ class Log:
 
 
 class Life:
-    """The tasks of one watcher, and the await at which they all end.
+    """The tasks of one watcher, and what happens at one of their awaits.
 
     Args:
-        awaits: After so many awaits of all tasks together it ends; None for never.
+        awaits: After so many awaits of all tasks together it happens; None for never.
+        then: What happens: its end, if nothing else is said.
     """
 
-    def __init__(self, awaits: int | None = None) -> None:
+    def __init__(self, awaits: int | None = None, then: Callable[[], object] | None = None) -> None:
         self.left = awaits
+        self.then = then or self.end
         self.is_over = False
         self.tasks: set[asyncio.Task[Any]] = set()
         self.connections: list[aiosqlite.Connection] = []
@@ -71,8 +73,8 @@ class Life:
     def count(self) -> None:
         if self.left is not None:
             self.left -= 1
-            if self.left <= 0:
-                self.end()
+            if self.left == 0:
+                self.then()
 
     def end(self) -> None:
         self.is_over = True

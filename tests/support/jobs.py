@@ -1,8 +1,8 @@
 """A model of what submitter, Argo, pods and users do to jobs: it writes real objects and real outcome files.
 
 It writes to the local API's store as Argo's controller there does, in process, so that faults of the HTTP side hit the
-watcher alone. It keeps what `support.oracle` needs to say what the rows must be in the end. Its clock is its own, far in
-the past: each action takes ten seconds, and nothing depends on how long a test runs.
+watcher alone. It keeps what `support.oracle` needs to say what the rows must be in the end. Its clock is its own, far
+in the past: each action takes ten seconds, and nothing depends on how long a test runs.
 """
 
 import shutil

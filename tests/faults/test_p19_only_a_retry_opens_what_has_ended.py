@@ -1,0 +1,76 @@
+"""P19: an end is sticky within an attempt, and only a retry begins another one."""
+
+from nbargo_local.api.store import WORKFLOWS
+from support.flying import flying
+from support.following import Scene
+from support.jobs import Json
+from unit.watcher_reflector.scripted import Hold, ScriptedServer, event
+
+PHASE_LABEL = "workflows.argoproj.io/phase"
+
+
+def status(it: Scene) -> object:
+    return it.sql("SELECT status FROM jobs")
+
+
+def recorded(it: Scene, *actions: str) -> list[Json]:
+    after = it.server.store.revision
+    for action in actions:
+        assert it.jobs.do(action, 1)
+    return [found.object for found in it.server.store.events_after(WORKFLOWS, after)]
+
+
+async def test_a_retry_opens_the_row_and_late_news_of_the_failure_do_not_close_it() -> None:
+    async with flying() as it, ScriptedServer().serving() as server:
+        failed = recorded(it, "create", "run", "fail")[-1]
+        retried = recorded(it, "retry")[0]
+        assert retried["status"].get("phase", "") == ""
+        retried["metadata"]["labels"][PHASE_LABEL] = "Failed"  # Argo leaves it there until the controller looks
+        running = recorded(it, "run")[0]
+        succeeded = recorded(it, "succeed")[0]
+        expected = [
+            (failed, "FAILED"),
+            (retried, "QUEUED"),
+            (running, "IN_PROGRESS"),
+            (failed, "IN_PROGRESS"),
+            (succeeded, "COMPLETED"),
+            (failed, "COMPLETED"),
+            (running, "COMPLETED"),
+            (retried, "COMPLETED"),
+        ]
+        follower = it.follower(url=server.url)
+        for body, wanted in expected:
+            # A watcher and a watch for each step: what comes together would be gathered into one.
+            server.watches = [[event("MODIFIED", body), Hold()]]
+            follower.start()
+            await it.clock.until(lambda: follower.telemetry.events == 1)
+            await it.clock.run(2)
+            await follower.stop()
+            assert status(it) == [(wanted,)], body["status"]
+        assert it.differences() == []
+
+
+async def test_what_follows_an_end_without_a_retry_changes_nothing() -> None:
+    async with flying() as it:
+        it.following()
+        for action in ("create", "run", "succeed"):
+            it.jobs.do(action, 1)
+        await it.true()
+        before = it.sql("SELECT * FROM jobs")
+        for action in ("touch", "touch", "collect"):
+            it.jobs.do(action, 1)
+        await it.clock.run(5)
+        assert it.sql("SELECT * FROM jobs") == before
+
+
+async def test_a_retry_of_an_attempt_that_was_stopped_is_not_stopped() -> None:
+    async with flying() as it:
+        it.following()
+        for action in ("create", "run", "stop", "kill"):
+            it.jobs.do(action, 1)
+        await it.true()
+        assert status(it) == [("STOPPED",)]
+        for action in ("retry", "run"):
+            it.jobs.do(action, 1)
+        await it.true()
+        assert status(it) == [("IN_PROGRESS",)]
