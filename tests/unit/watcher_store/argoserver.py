@@ -55,6 +55,7 @@ DENIED = (403, {"code": 7, "message": "permission denied"})
 BROKEN = (500, {"code": 13, "message": "dial tcp: connection refused"})
 NO_DATABASE = (500, {"code": 13, "message": "getting archived workflows not supported"})
 INGRESS = (404, "default backend - 404")
+MOVED = (302, "elsewhere")
 PAGE = (200, "<!doctype html><title>Argo</title>")
 
 
@@ -81,7 +82,8 @@ class ArgoServer:
         status, body = self.answers.get(uid, self.otherwise)
         text = body if isinstance(body, str) else json.dumps(body)
         kind = "text/html" if isinstance(body, str) else "application/json"
-        return web.Response(status=status, text=text, content_type=kind)
+        headers = {"Location": text} if status == MOVED[0] else {}
+        return web.Response(status=status, text=text, content_type=kind, headers=headers)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["ArgoServer"]:

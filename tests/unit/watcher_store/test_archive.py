@@ -27,6 +27,7 @@ from unit.watcher_store.argoserver import (
     DENIED,
     FINISHED,
     INGRESS,
+    MOVED,
     NO_DATABASE,
     NOT_ARCHIVED,
     PAGE,
@@ -104,16 +105,16 @@ async def test_another_uid_or_another_users_workflow_is_none(tmp_path: Path, lab
         assert await place.find() is None
 
 
-@pytest.mark.parametrize("answer", [UNAUTHENTICATED, DENIED, BROKEN, INGRESS, PAGE, (200, {"code": 0}), (302, "x")])
+@pytest.mark.parametrize("answer", [UNAUTHENTICATED, DENIED, BROKEN, INGRESS, PAGE, MOVED, (200, {"code": 0})])
 async def test_anything_else_is_a_failure_that_is_told(tmp_path: Path, answer: tuple[int, Any]) -> None:
     async with bench(tmp_path) as place:
-        place.server.otherwise = answer
+        place.server.answers = {UID: answer, "elsewhere": (200, ARCHIVED)}
         with pytest.raises(ClusterError) as caught:
             await place.find()
         assert caught.value.transient
         assert "--archive" in caught.value.hint
         assert (list(place.telemetry.degraded), place.telemetry.retries) == (["archive"], {"archive": 1})
-        place.server.otherwise = NOT_ARCHIVED
+        place.server.answers.clear()
         await place.find()
         assert place.telemetry.degraded == {}
 
