@@ -40,7 +40,7 @@ def test_a_definition_is_made_paused_resumed_edited_and_run(lab: SchedulerPage, 
     lab.row("Daily").wait_for()
     lab.wait_for("Daily", "Completed")
     lab.open_detail("Daily")
-    assert lab.field("Parameter value") == "6"
+    lab.wait_for_field("Parameter value", "6")
 
 
 def test_a_definition_is_deleted(lab: SchedulerPage, stack: Stack) -> None:
