@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -86,13 +87,13 @@ class ArgoServer:
         return web.Response(status=status, text=text, content_type=kind, headers=headers)
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator["ArgoServer"]:
+    async def serving(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["ArgoServer"]:
         app = web.Application()
         app.router.add_get("/argo/api/v1/archived-workflows/{uid}", self.handle)
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/argo"
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}/argo"
         try:
             yield self
         finally:

@@ -1,6 +1,8 @@
 """Argo's archive: asked after the outcome file, about workflows that are gone, by uid; its silence proves nothing."""
 
 import asyncio
+import ssl
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -176,6 +178,19 @@ async def test_a_ca_file_that_cannot_be_used_is_told(tmp_path: Path, content: st
     assert place.server.asked == []
 
 
+async def test_a_server_is_trusted_by_the_ca_file_alone(tmp_path: Path) -> None:
+    tls, ca = _certificate(tmp_path)
+    async with ArgoServer().serving(tls) as server, bench(tmp_path) as place:
+        server.keep(ARCHIVED)
+        place.archive._place = Connection(url=server.url, namespace="", reader=Files(token="", ca=""))
+        with pytest.raises(ClusterError, match="certificate"):
+            await place.find()
+        assert server.tokens == []
+        place.archive._place = Connection(url=server.url, namespace="", reader=Files(token="", ca=str(ca)))
+        assert await place.find() is not None
+        assert server.tokens == ["Bearer of the pod"]
+
+
 async def test_the_archive_is_asked_within_the_budget_of_all_requests(tmp_path: Path) -> None:
     budget = Budget(Bucket(burst=1, rate=5.0, level=1))
     async with bench(tmp_path, budget=budget) as place:
@@ -345,3 +360,14 @@ def _other(number: int) -> Observed:
         resource_version=str(20 + number),
         job_json=record.to_json(),
     )
+
+
+def _certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """Return what a server on 127.0.0.1 needs, and the certificate by which it is trusted."""
+    key, ca = folder / "key", folder / "ca.crt"
+    name = ["-subj", "/CN=argo-server", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *name]
+    subprocess.run([*command, "-keyout", str(key), "-out", str(ca)], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(ca, key)
+    return tls, ca
