@@ -105,7 +105,7 @@ def main() -> None:
     before = stage.load()
     with stage.serving() as server:
         result = {size: measure(server, size, rounds=1 if quick else ROUNDS, peers=peers) for size in sizes}
-    print(json.dumps({"benchmark": "events", "load_before": before, **result}))
+    print(json.dumps({"benchmark": "events", "quick": quick, "load_before": before, **result}))
 
 
 if __name__ == "__main__":

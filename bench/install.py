@@ -48,7 +48,8 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="three rounds")
-    rounds = 3 if parser.parse_args().quick else ROUNDS
+    quick = parser.parse_args().quick
+    rounds = 3 if quick else ROUNDS
     before = stage.load()
     python = stage.alone()
     packages = next((python.parent.parent / "lib").glob("python*/site-packages"))
@@ -56,6 +57,7 @@ def main() -> None:
     nothing = timed([python, "-c", "pass"], rounds=rounds)
     result = {
         "benchmark": "install",
+        "quick": quick,
         "load_before": before,
         "installed_mb": installed,
         "milliseconds": {

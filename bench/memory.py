@@ -98,7 +98,8 @@ def main() -> None:
     pythons = {"this environment": Path(sys.executable)}
     if not quick:
         pythons["watcher only"] = stage.alone()
-    result: dict[str, object] = {"benchmark": "memory", "jobs": jobs, "events": events, "load_before": stage.load()}
+    result: dict[str, object] = {"benchmark": "memory", "quick": quick, "jobs": jobs, "events": events}
+    result["load_before"] = stage.load()
     with tempfile.TemporaryDirectory() as name:
         account = Path(name)
         certificate = make_account(account)

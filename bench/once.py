@@ -81,6 +81,7 @@ def main() -> None:
     median = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
     result = {
         "benchmark": "once",
+        "quick": quick,
         "workflows": count,
         "load_before": before,
         "seconds": {name: round(value, 3) for name, value in median.items()},

@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="ours alone, for 60 seconds")
     quick = parser.parse_args().quick
     window = 60.0 if quick else WINDOW
-    result: dict[str, Any] = {"benchmark": "requests", "load_before": stage.load()}
+    result: dict[str, Any] = {"benchmark": "requests", "quick": quick, "load_before": stage.load()}
     with stage.serving() as server, tempfile.TemporaryDirectory() as name:
         server.prepare(IDLE)
         result["ours"] = ours(server, Path(name), window=window)
