@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Coroutine
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
 from nbargo_local.api.server import LocalServer
@@ -12,7 +12,7 @@ from nbargo_local.controller import Controller, ManualClock
 from nbargo_local.controller.names import SCHEDULED_ANNOTATION
 from nbargo_local.demo.place import NAMESPACE, Place
 from nbargo_shared.times import to_milliseconds
-from support.driven import quiet
+from support.driven import leap_to, quiet
 
 T = TypeVar("T")
 _RUN_SECONDS = 60.0  # real ones, for the pods of one moment: three notebooks on two slow cores
@@ -50,6 +50,10 @@ class DrivenArgo:
     def go_to(self, when: datetime) -> None:
         """Let the clock leap to a time from one event to the next, and wait at each for the pods that have begun."""
         self._run(self._go_to(when), seconds=600)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass while pods may go on running, and everything happen that is due."""
+        self._run(leap_to(self._clock, self._store, self._clock.now() + timedelta(seconds=seconds)), seconds=60)
 
     def _main(self) -> None:
         asyncio.set_event_loop(self._loop)
