@@ -146,14 +146,15 @@ class Bench:
     def show_definition(self, made: DefinitionRecord) -> None:
         given = {"url", "version", "definition_id", "files", "input_uri"}
         values = {name: value for name, value in made.to_dict().items() if name not in given}
-        empty: dict[str, Any] = {"schedule": None, "timezone": None, "tags": [], "parameters": {}, "output_formats": []}
+        row: dict[str, Any] = {"job_definition_id": made.definition_id, "schedule": None, "timezone": None}
+        row |= {"tags": [], "parameters": {}, "output_formats": [], **values}
         with create_session(self.db_url)() as session:
-            session.merge(JobDefinition(job_definition_id=made.definition_id, **{**empty, **values}))
+            session.merge(JobDefinition(**row))
             session.commit()
 
     def definition_ids(self) -> list[str]:
         with create_session(self.db_url)() as session:
-            return [row.job_definition_id for row in session.query(JobDefinition)]
+            return [str(row.job_definition_id) for row in session.query(JobDefinition)]
 
     def versions(self, definition_id: str) -> list[str]:
         """Return the names of a definition's version folders, the oldest first."""

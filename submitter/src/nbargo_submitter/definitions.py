@@ -123,7 +123,7 @@ class Definitions:
         except BaseException:
             await asyncio.shield(asyncio.to_thread(self._staging.remove, record.definition_id))
             raise
-        await self._shown(record)
+        await self._shown(record, is_watched=record.schedule is not None)
         return record.definition_id
 
     async def update(self, definition_id: str, model: UpdateJobDefinition) -> None:
@@ -149,7 +149,7 @@ class Definitions:
             record = await self._change(found, {**changed, **of_input}, notebook, listed=listed)
             with suppress(FilesError):  # what cannot be removed now is removed after another edit
                 await asyncio.to_thread(self._versions.prune, record)
-        await self._shown(record)
+        await self._shown(record, is_watched=bool(found.cron or record.schedule))
 
     async def run(self, definition_id: str, model: CreateJobFromDefinition) -> str:
         """Submit a job with a definition's settings and its input as it is now, and return the job's id.
@@ -363,14 +363,18 @@ class Definitions:
             if error.hint:  # as above
                 raise
 
-    async def _shown(self, record: DefinitionRecord) -> None:
-        """Wait until the list shows a definition as it is now."""
+    async def _shown(self, record: DefinitionRecord, *, is_watched: bool) -> None:
+        """Wait until the list shows a definition as it is now; *is_watched*: whether an object in the cluster tells."""
 
         def is_there() -> bool:
             row = self._rows.definition(record.definition_id)
             return row is not None and row.update_time >= record.update_time
 
-        await self._projection.shown(f"job definition {record.definition_id}", is_there)
+        what = f"job definition {record.definition_id}"
+        if is_watched:
+            await self._projection.shown(what, is_there)
+        else:
+            await self._projection.read(what, is_there)
 
 
 def missing(definition_id: str) -> InputError:

@@ -37,6 +37,19 @@ class Projection:
         self.expected()
         await _until(is_there, seconds=self._wait_seconds)
 
+    async def read(self, what: str, is_there: Callable[[], bool]) -> None:
+        """Have what was done to a file written into the list: a running watcher follows the cluster, not files.
+
+        Args:
+            what: What it was done to, for the log.
+            is_there: Blocking: whether the list shows it.
+        """
+        async with self._projecting:
+            if not await asyncio.to_thread(is_there):
+                await self._supervisor.run_once()
+        if not await asyncio.to_thread(is_there):
+            self._log.error("What was done to %s is not listed yet: it follows when a watcher looks", what)
+
     async def shown(self, what: str, is_there: Callable[[], bool]) -> None:
         """Wait until the watcher has written what was done; run `watcher --once` if it does not.
 

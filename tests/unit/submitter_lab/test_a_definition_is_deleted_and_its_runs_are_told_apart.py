@@ -183,7 +183,7 @@ async def test_runs_that_only_their_outcome_file_tells_of_go_too(bench: Bench) -
 
 async def test_a_definition_without_a_schedule_is_deleted(bench: Bench) -> None:
     bench.notebook()
-    scheduler = bench.scheduler(wait_seconds=0.2)
+    scheduler = bench.scheduler()
     scheduler.supervisor.run_once = bench.once  # type: ignore[method-assign] # in place of `watcher --once`
     definition_id = await scheduler.create_job_definition(scheduled(schedule=None))
     await scheduler.create_job_from_definition(definition_id, CreateJobFromDefinition())

@@ -38,7 +38,7 @@ async def test_a_definition_is_a_cron_workflow_with_its_notebook_staged_and_is_l
 
 async def test_a_definition_without_a_schedule_is_a_file_and_is_listed(bench: Bench) -> None:
     bench.notebook()
-    scheduler = bench.scheduler(wait_seconds=0.0)
+    scheduler = bench.scheduler()
     scheduler.supervisor.run_once = bench.once  # type: ignore[method-assign] # in place of `watcher --once`
     definition_id = await scheduler.create_job_definition(scheduled(schedule=None, timezone=None))
     assert bench.crons() == []
@@ -200,7 +200,7 @@ async def test_run_now_takes_other_parameters_in_place_of_the_definitions(bench:
 
 async def test_run_now_works_without_a_schedule(bench: Bench) -> None:
     bench.notebook()
-    scheduler = bench.scheduler(wait_seconds=0.5)
+    scheduler = bench.scheduler()
     scheduler.supervisor.run_once = bench.once  # type: ignore[method-assign] # in place of `watcher --once`
     definition_id = await scheduler.create_job_definition(scheduled(schedule=None))
     job_id = await scheduler.create_job_from_definition(definition_id, CreateJobFromDefinition())
