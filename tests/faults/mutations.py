@@ -93,7 +93,7 @@ MUTATIONS: Final = (
     Mutation("P12", "decide.py", "floor = min(happened.fault.retry_after or 0.0, RETRY_AFTER_CAP)", "floor = 0.0",
              "Retry-After is not heeded"),
     Mutation("P12", "decide.py", "return floor + draw * min(", "return floor + min(",
-             "backoff without jitter"),
+             "it backs off without jitter"),
     Mutation("P13", "reflector.py", "with anyio.move_on_after(min(idle, due)) as deadline:",
              "with anyio.move_on_after(due) as deadline:",
              "silence has no deadline"),
@@ -134,7 +134,8 @@ def run(mutation: Mutation) -> tuple[int, str]:
     """Run a property's tests on the mutated package; return pytest's exit status, and the name of what failed."""
     with tempfile.TemporaryDirectory() as name:
         mutate(mutation, Path(name))
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider", *mutation.tests]
+        options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
+        command = [sys.executable, "-m", "pytest", *options, *map(str, mutation.tests)]
         environ = {**os.environ, "PYTHONPATH": name, "PYTHONDONTWRITEBYTECODE": "1"}
         ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     failed = [line for line in ended.stdout.splitlines() if line.startswith("FAILED")]

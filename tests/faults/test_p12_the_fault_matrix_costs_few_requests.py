@@ -22,7 +22,7 @@ from nbargo_local.faults.answers import (
 from nbargo_local.faults.plan import Fault
 from nbargo_local.faults.proxy import Mode, TcpProxy
 from nbargo_local.faults.streams import End, cut_at, line, says
-from support.faulty import Faulty, faulty
+from support.faulty import SELDOM, Faulty, faulty
 
 LASTS: Final = 130
 BUDGET: Final = 10
@@ -187,7 +187,8 @@ async def test_two_watchers_do_not_come_back_together() -> None:
     async with faulty() as it:
         it.run(0)
         for seed in (1, 2):
-            await it.following(seed=seed)
+            it.scene.following(timing=SELDOM, seed=seed)
+        await it.clock.until(lambda: it.watches == 2, within=60)
         before = it.watches
         it.plan.add("watch", refuse(503), resource=STREAM)
         it.plan.cut()
@@ -195,7 +196,7 @@ async def test_two_watchers_do_not_come_back_together() -> None:
         times = sorted(each.at for each in it.plan.of("watch", STREAM)[before + 2 :])
         gaps = [later - at for at, later in pairwise(times)]
         assert len(times) >= 10
-        assert sum(gap < 0.1 for gap in gaps) <= len(gaps) // 5
+        assert sum(gap < 1.0 for gap in gaps) <= len(gaps) // 3  # every other one, if they came together
 
 
 async def test_a_watch_cut_in_each_of_its_lines_is_read_on_from_the_last_whole_one() -> None:
