@@ -6,7 +6,7 @@ MEMBERS := shared watcher submitter local
 STAMP  := $(VENV)/.installed
 BENCHES := events latency once memory request_rates install
 
-.PHONY: help demo test mutations test-cluster test-browser check format pins clean setup bench bench-startup docs outputs screenshots
+.PHONY: help demo test mutations test-cluster test-browser check format pins clean setup bench bench-startup bench-fleet docs outputs screenshots
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -53,6 +53,10 @@ bench: setup  ## every benchmark, half an hour; each prints a JSON object as its
 
 bench-startup: setup  ## what the plugin adds to the lab's start-up, beside stock jupyter-scheduler
 	@$(BIN)/python bench/lab_startup.py
+
+bench-fleet: setup  ## what 200 watchers cost a real kube-apiserver: a quarter of an hour (QUICK=1: two minutes)
+	@$(BIN)/python tests/cluster/build.py
+	@$(BIN)/python bench/fleet.py $(if $(QUICK),--quick)
 
 docs: setup  ## write the parts of the documentation that come from the code
 	@$(BIN)/python docs/write_layers.py
