@@ -1,4 +1,5 @@
 import re
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -31,5 +32,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def lab(browser: Browser, stack: Stack, request: pytest.FixtureRequest) -> Iterator[SchedulerPage]:
     context = browser.new_context(viewport={"width": 1280, "height": 960})
     workspace = re.sub(r"\W+", "-", request.node.name)
-    yield SchedulerPage(context.new_page(), address=stack.rest.address, token=TOKEN, workspace=workspace)
+    page = context.new_page()
+    yield SchedulerPage(page, address=stack.rest.address, token=TOKEN, workspace=workspace)
+    # What pytest shows of a test that failed.
+    sys.stdout.write(page.locator("#jp-main-dock-panel").inner_text())
+    for name in ("lab", "watcher"):
+        sys.stdout.write(f"\n{name}: {stack.program(name).output[-4000:]}")
     context.close()
