@@ -157,5 +157,23 @@ def test_an_edit_while_a_run_begins_gives_it_all_or_nothing_of_it(stack: Stack, 
             assert text_of(stack, run) == f"{job['parameters']['a']}\n"
 
 
+def test_a_tick_that_argo_could_not_start_is_one_failed_run(stack: Stack, rest: Rest, argo: DrivenArgo) -> None:
+    with gated(stack, "denied") as (definition, _):
+        stack.patch_cron_workflow(definition, {"spec": {"workflowMetadata": {"labels": {"no key": "x"}}}})
+        argo.pass_time(HOUR)
+        run = new_run(rest, definition, set())
+        job = rest.job(run)
+        assert job["status"] == "FAILED"
+        assert job["status_message"].startswith("Failed to submit Workflow")
+        assert (job["name"], job["job_definition_id"]) == ("denied", definition)
+        argo.pass_time(2 * HOUR)
+        assert stack.once().returncode == 0
+        assert set(rest.runs(definition)) == {run}
+        rest.delete(run)
+        argo.pass_time(HOUR)
+        assert stack.once().returncode == 0
+        assert rest.runs(definition) == {}
+
+
 def _all_ended(rest: Rest, definition: str) -> bool:
     return all(job["status"] == "COMPLETED" for job in rest.runs(definition).values())
