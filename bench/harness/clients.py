@@ -43,9 +43,12 @@ class Take:
         self._seconds = seconds
         self._began = self._ended = time.perf_counter()
         self._cpu_began = self._cpu_ended = time.process_time()
+        self._watchdog = threading.Timer(seconds + 1, _end, (self, "still running"))
+        self._watchdog.daemon = True
 
     def start(self) -> None:
         """Note that the loop begins."""
+        self._watchdog.start()
         self._began = time.perf_counter()
         self._cpu_began = time.process_time()
 
@@ -59,6 +62,8 @@ class Take:
 
     def result(self) -> dict[str, float]:
         """Return the figures."""
+        if self._ended < self._began:  # stopped by the watchdog
+            self._ended, self._cpu_ended = time.perf_counter(), time.process_time()
         wall, cpu = self._ended - self._began, self._cpu_ended - self._cpu_began
         return {"events": self.events, "seconds": wall, "cpu_seconds": cpu, "peak_mib": _peak()}
 
@@ -229,9 +234,6 @@ def main() -> None:
     name, port, namespace, count, seconds = sys.argv[1:]
     take = Take(count=int(count), seconds=float(seconds))
     loop = LOOPS[name]
-    watchdog = threading.Timer(float(seconds) + 1, _end, (take, "still running"))
-    watchdog.daemon = True
-    watchdog.start()
     ended = "returned"
     try:
         if asyncio.iscoroutinefunction(loop):
