@@ -62,8 +62,10 @@ async def test_a_rotated_token_is_used_by_the_request_after_the_refused_one(pod:
         it.plan.cut()
         it.jobs.do("succeed", 0)
         await it.true(within=35)
-        asked = [each.authorization for each in it.plan.asked[before:] if each.resource == "workflows"]
-        assert asked == ["Bearer one", "Bearer two"]
+        asked = [each.authorization for each in it.plan.asked[before:]]
+        refused = asked.count("Bearer one")
+        assert 1 <= refused <= 2  # at most once for each stream
+        assert asked == ["Bearer one"] * refused + ["Bearer two"] * (len(asked) - refused)
 
 
 async def test_a_token_that_is_exchanged_before_it_ends_is_never_refused(pod: Path) -> None:
