@@ -13,10 +13,10 @@ audit log, what one of them and one real watcher process ask for, from their sta
 
 Processor time is that of kube-apiserver's process (/proc), less what the same changes cost without any watcher;
 requests and bytes are counted by kube-apiserver (/metrics). `renewals` runs with watches and times between lists a
-tenth of the watcher's own: what it costs in a minute is spread over ten. `dense` has more watchers, to see what one
-more watcher in the same namespace costs for each event that is not its own. `lists` are single lists of one user;
-`lists from etcd` those that the server does not answer from its cache, as servers before 1.31 do with every list that
-names no version.
+tenth of the watcher's own: what it costs in a minute is spread over ten. `dense` has more watchers, none of which has
+a Workflow, to see what one more watcher in the same namespace costs for each event that is not its own. `lists` are
+single lists of one user; `lists from etcd` those that the server does not answer from its cache, as servers before
+1.31 do with every list that names no version.
 
 Run: .venv/bin/python bench/fleet.py [--quick] (a quarter of an hour; quick: two minutes with fewer users, whose figures
 mean little). The last line is one JSON object.
@@ -28,7 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from harness.realserver import ARGO
 from nbargo_watcher.settings import POD_JITTER
 
 HURRY = 10.0
+LAYOUTS = {"shared": True, "own": False}
 NO_SNAPSHOTS = "--feature-gates=ListFromCacheSnapshot=false"
 QUICK = Size(users=20, runs=5, dense=60, window=6.0, lists=8)
 
@@ -57,10 +58,8 @@ def window(place: Place, *, shared: bool, readers: Readers | None = None, churn:
     """
     told = readers.tell() if readers else {}
     before, began = place.use(), time.monotonic()
-    if churn:
-        with Churn(place.server.kubeconfig, place.paths(shared=shared)) as changes:
-            time.sleep(place.size.window)
-    else:
+    changes = Churn(place.server.kubeconfig, place.paths(shared=shared))
+    with changes if churn else nullcontext():
         time.sleep(place.size.window)
     used, seconds = place.use().since(before), time.monotonic() - began
     return {
@@ -71,7 +70,7 @@ def window(place: Place, *, shared: bool, readers: Readers | None = None, churn:
         "watch_bytes_per_second": round(used.counts["watch bytes"] / seconds),
         "watch_events_per_second": round(used.counts["watch events"] / seconds, 1),
         "list_bytes_per_second": round(used.counts["list bytes"] / seconds),
-        "writes_per_second": round(changes.written / seconds, 1) if churn else 0,
+        "writes_per_second": round(changes.written / seconds, 1),
         "resident_mib": used.resident,
         "heap_mib": used.heap,
     }
@@ -93,7 +92,7 @@ def together(place: Place, fleet: Readers) -> dict[str, Any]:
         "lists": told["lists"],
         "watches": told["watches"],
         "list_bytes": used.counts["list bytes"],
-        "apiserver_ms_per_watcher": round(used.apiserver * 1000 / place.size.users, 2),
+        "apiserver_ms_per_watcher": round(used.apiserver * 1000 / fleet.watchers, 2),
         "objects": told["objects"] + told["quarantined"],
         "retries": told["retries"],
     }
@@ -134,14 +133,33 @@ def renewals(place: Place, *, shared: bool) -> dict[str, Any]:
         return window(place, shared=shared, readers=readers, churn=False)
 
 
-def dense(place: Place, *, shared: bool) -> dict[str, Any]:
-    """Measure more watchers, most of them of users who have nothing."""
-    say(f"dense: {place.size.dense} watchers, {_where(shared=shared)}")
-    wide = replace(place, size=replace(place.size, users=place.size.dense))
-    with reading(wide.orders(shared=shared, crons=False)) as readers:
-        together(wide, readers)
+def dense(place: Place) -> dict[str, Any]:
+    """Measure what a watcher costs that only has neighbours.
+
+    All of them watch the shared namespace, and none has Workflows. There are changes in turns there, where each is held
+    against every watcher's selector, and in the users' own namespaces, where none of them looks.
+    """
+    count = place.size.dense
+    say(f"dense: {count} watchers")
+    short = replace(place, size=replace(place.size, window=place.size.window / 2))
+    before = place.use(collected=True)
+    with reading(place.orders(shared=True, first=place.size.users, count=count, crons=False)) as readers:
+        start = together(place, readers)
         time.sleep(2)
-        return window(place, shared=shared, readers=readers)
+        after = place.use(collected=True)
+        turns = [
+            {name: window(short, shared=shared) for name, shared in LAYOUTS.items()} for _ in range(place.size.turns)
+        ]
+    extra = [
+        (turn["shared"]["apiserver_ms_per_second"] - turn["own"]["apiserver_ms_per_second"]) * 1000 / (RATE * count)
+        for turn in turns
+    ]
+    return {
+        "start": start,
+        "heap_kib_per_watch": round((after.heap - before.heap) * 1024 / count, 1),
+        "microseconds_per_event_and_watcher": [round(value, 2) for value in extra],
+        "apiserver_ms_per_second": [{name: turn[name]["apiserver_ms_per_second"] for name in turn} for turn in turns],
+    }
 
 
 def restart(place: Place) -> dict[str, Any]:
@@ -187,23 +205,25 @@ def lists(place: Place, *, from_etcd: bool = False) -> dict[str, Any]:
         version = place.kube.get(f"{ARGO}/namespaces/{SHARED}/workflows?limit=1")["metadata"]["resourceVersion"]
         exact = f"&limit=200&resourceVersionMatch=Exact&resourceVersion={version}"
         kinds = {"shared": (SHARED, exact, ""), "own": (user(0), exact, "")}
-    return {name: _lists(place, *kind) for name, kind in kinds.items()}
+    # What is read from etcd takes a second.
+    count = place.size.lists // 10 if from_etcd else place.size.lists
+    return {name: _lists(place, *kind, count=count) for name, kind in kinds.items()}
 
 
-def _lists(place: Place, namespace: str, query: str, accept: str) -> dict[str, Any]:
+def _lists(place: Place, namespace: str, query: str, accept: str, *, count: int) -> dict[str, Any]:
     token = (place.account / "token").read_text(encoding="ascii")
     headers = {"Authorization": f"Bearer {token}", "Accept": accept or "application/json"}
     path = f"{ARGO}/namespaces/{namespace}/workflows?labelSelector=nbargo/user={user(0)}{query}"
     answer = place.kube.http.get(path, headers=headers).raise_for_status()
     assert len(answer.json()["items"]) == place.size.runs  # noqa: S101 - otherwise it is no list of one user
     before, began = place.use(), time.monotonic()
-    for _ in range(place.size.lists):
+    for _ in range(count):
         place.kube.http.get(path, headers=headers).raise_for_status()
     seconds, used = time.monotonic() - began, place.use().since(before)
     return {
-        "apiserver_ms": round(used.apiserver * 1000 / place.size.lists, 2),
-        "etcd_ms": round(used.etcd * 1000 / place.size.lists, 2),
-        "wall_ms": round(seconds * 1000 / place.size.lists, 2),
+        "apiserver_ms": round(used.apiserver * 1000 / count, 2),
+        "etcd_ms": round(used.etcd * 1000 / count, 2),
+        "wall_ms": round(seconds * 1000 / count, 2),
         "bytes": len(answer.content),
     }
 
@@ -274,12 +294,12 @@ def _asked(log: Path, begin: int) -> list[str]:
 
 def watched_fleet(place: Place) -> dict[str, Any]:
     """Measure all that needs the two layouts."""
-    empty, empty_etcd = place.use(), place.etcd_bytes()
+    empty, empty_etcd = place.use(collected=True), place.etcd_bytes()
     say("creating workflows")
     for shared in (True, False):
         place.fill(shared=shared)
     count = 2 * place.size.users * place.size.runs
-    full, full_etcd = place.use(), place.etcd_bytes()
+    full, full_etcd = place.use(collected=True), place.etcd_bytes()
     result: dict[str, Any] = {
         "workflows": count,
         "workflow_bytes": objects.size(),
@@ -287,15 +307,15 @@ def watched_fleet(place: Place) -> dict[str, Any]:
         "apiserver_heap_mib": [empty.heap, full.heap],
         "apiserver_resident_mib": [empty.resident, full.resident],
     }
-    say("changes without watchers")
+    say("nothing, and then changes, without watchers")
+    result["nobody, nothing"] = window(place, shared=True, churn=False)
     result["nobody"] = window(place, shared=True)
-    layouts = {"shared": True, "own": False}
-    for name, shared in layouts.items():
+    for name, shared in LAYOUTS.items():
         for form, metadata_only in {"full": False, "metadata": True}.items():
             result[f"{name}, {form}"] = fleet(place, shared=shared, metadata_only=metadata_only)
     result["start with jitter"] = starts(place)
-    result["renewals"] = {name: renewals(place, shared=shared) for name, shared in layouts.items()}
-    result["dense"] = {name: dense(place, shared=shared) for name, shared in layouts.items()}
+    result["renewals"] = {name: renewals(place, shared=shared) for name, shared in LAYOUTS.items()}
+    result["dense"] = dense(place)
     result["nobody, again"] = window(place, shared=True)
     result["lists"] = lists(place)
     result["restart"] = restart(place)

@@ -34,6 +34,7 @@ class Size:
         runs: Workflows of each user.
         dense: Watchers of the dense fleet.
         window: Seconds of each measurement.
+        turns: How often a measurement of small differences is taken again.
         lists: Lists of each kind.
     """
 
@@ -41,7 +42,8 @@ class Size:
     runs: int = 10
     dense: int = 1000
     window: float = 45.0
-    lists: int = 40
+    turns: int = 3
+    lists: int = 200
 
 
 def say(text: str) -> None:
@@ -54,11 +56,12 @@ class Readers:
 
     Args:
         process: It.
-        streams: How many streams it has.
+        orders: What it runs.
     """
 
-    def __init__(self, process: subprocess.Popen[str], streams: int) -> None:
-        self.streams = streams
+    def __init__(self, process: subprocess.Popen[str], orders: Orders) -> None:
+        self.watchers = orders.count
+        self.streams = orders.count * (2 if orders.crons else 1)
         self._process = process
 
     def tell(self) -> dict[str, Any]:
@@ -88,7 +91,7 @@ def reading(orders: Orders) -> Iterator[Readers]:
         command, cwd=stage.HERE.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            yield Readers(process, orders.count * (2 if orders.crons else 1))
+            yield Readers(process, orders)
         finally:
             process.kill()
 
@@ -156,9 +159,9 @@ class Place:
             for run in range(self.size.runs)
         ]
 
-    def use(self) -> Use:
+    def use(self, *, collected: bool = False) -> Use:
         """Return what the servers have used so far."""
-        return use(self.server, self.kube)
+        return use(self.server, self.kube, collected=collected)
 
     def fill(self, *, shared: bool) -> None:
         """Create all Workflows of a layout."""

@@ -109,8 +109,16 @@ class Use:
         )
 
 
-def use(server: RealServer, kube: Kube) -> Use:
-    """Return what the servers have used so far."""
+def use(server: RealServer, kube: Kube, *, collected: bool = False) -> Use:
+    """Return what the servers have used so far.
+
+    Args:
+        server: The servers.
+        kube: Somebody who may do everything.
+        collected: Whether kube-apiserver is to collect its garbage first, so that the heap is what is needed.
+    """
+    if collected:
+        kube.http.get("/debug/pprof/heap?gc=1").raise_for_status()
     counts: Counter[str] = Counter()
     memory = 0.0
     for name, labels, value in _SAMPLE.findall(kube.http.get("/metrics").raise_for_status().text):
