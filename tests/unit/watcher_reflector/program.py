@@ -54,6 +54,10 @@ class Place:
             rows: list[tuple[str]] = connection.execute("SELECT status FROM jobs").fetchall()
         return rows[0][0] if rows else None
 
+    def statuses(self) -> dict[str, str]:
+        with closing(sqlite3.connect(self.database)) as connection:
+            return dict(connection.execute("SELECT job_id, status FROM jobs").fetchall())
+
     @asynccontextmanager
     async def running(self, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
         kubeconfig = self.folder / "kubeconfig"

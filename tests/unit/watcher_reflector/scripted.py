@@ -116,13 +116,15 @@ Script = Sequence[Step] | Refusal
 class ScriptedServer:
     """Answers lists and watches one after the other as scripted; the last script of each kind repeats.
 
-    The scripts are those of one stream; of cron workflows, which a whole program follows too, there are none.
+    The scripts are those of one stream; of cron workflows, which a whole program follows too, there are none, or the
+    answer is always the same refusal.
     """
 
     def __init__(self) -> None:
         self.lists: list[Any] = [listing(version=1)]
         self.watches: list[Script] = [[Hold()]]
         self.asked: list[Asked] = []
+        self.crons: Refusal | None = None
         self.stall: asyncio.Event | None = None
         self.url = ""
         self.runner: web.AppRunner | None = None
@@ -138,6 +140,8 @@ class ScriptedServer:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if request.path.endswith("/cronworkflows"):
+            if self.crons is not None:
+                return web.json_response(self.crons.body, status=self.crons.status)
             return await self._play(request, [Hold()]) if "watch" in request.query else web.json_response(NO_CRONS)
         now = asyncio.get_running_loop().time()
         self.asked.append(Asked(at=now, query=dict(request.query), headers=dict(request.headers)))

@@ -4,11 +4,13 @@ import asyncio
 import json
 import signal
 import time
+from dataclasses import replace
 
 import aiohttp
 
 from nbargo_local.demo.place import free_port
-from unit.watcher_reflector.program import END, JOB, POISONED, Place, check, until
+from nbargo_shared.outcome import Outcome, State
+from unit.watcher_reflector.program import END, JOB, POISONED, RECORD, Place, check, until
 from unit.watcher_reflector.scripted import Hold, Refusal, failure
 
 
@@ -54,6 +56,22 @@ async def test_a_refusal_is_status_3_and_one_sentence(place: Place) -> None:
     assert (status, out) == (3, "")
     assert "no rights" in err
     assert "Traceback" not in err
+
+
+async def test_without_rights_on_cron_workflows_the_jobs_are_done_all_the_same(place: Place) -> None:
+    place.make_database()
+    place.server.crons = Refusal(status=403, body=failure(403, "Forbidden", "no right to list cronworkflows"))
+    collected = replace(RECORD, job_id="11111111-2222-3333-4444-666666666666")
+    outcome = Outcome(
+        job_id=collected.job_id, workflow_uid="u", state=State.COMPLETED, started_at=1, ended_at=2, job=collected
+    )
+    folder = place.folder / "staging" / collected.job_id
+    folder.mkdir(parents=True)
+    (folder / "outcome.json").write_text(outcome.to_json())
+    status, out, err = await place.once()
+    assert (status, out) == (3, "")
+    assert "cronworkflows" in err
+    assert place.statuses() == {JOB: "IN_PROGRESS", collected.job_id: "COMPLETED"}
 
 
 async def test_the_watcher_follows_and_ends_within_two_seconds_of_sigterm(place: Place) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Final, TextIO
 
@@ -12,6 +12,7 @@ from nbargo_watcher.definitionrows import DefinitionChange
 from nbargo_watcher.evidence import Change
 from nbargo_watcher.exits import Exit
 from nbargo_watcher.projector import Projector
+from nbargo_watcher.reflector import Reflector
 from nbargo_watcher.settings import Settings
 from nbargo_watcher.source import Timing
 
@@ -125,17 +126,17 @@ async def run(settings: Settings, environ: Mapping[str, str], *, timing: Timing 
         keep = changes.append if settings.dry_run else lambda _: None
         try:
             async with parts.work(ground, on_page=progress, on_change=lambda change: keep(_told(change))) as work:
-                for reflector in (*work.reflectors, *work.cron_reflectors):
-                    await reflector.once()
-                    if work.projector.confirm_at(reflector.scope) is not None:
-                        await reflector.once()
-                try:
-                    await work.projector.sweep()
-                    await work.projector.sweep_definitions()
-                    await _ask_archive(work.projector)
-                except FilesError as error:
-                    ground.log.warning("outcome files", error=str(error))
-                    work.projector.tally.unresolved += 1
+                # Jobs are done with first: a role that does not name cronworkflows yet keeps no job from its end.
+                for reflectors, look in (
+                    (work.reflectors, _look_for_jobs),
+                    (work.cron_reflectors, Projector.sweep_definitions),
+                ):
+                    await _list(work.projector, reflectors)
+                    try:
+                        await look(work.projector)
+                    except FilesError as error:
+                        ground.log.warning("files", error=str(error))
+                        work.projector.tally.unresolved += 1
         finally:
             progress.end()
     tally = work.projector.tally
@@ -154,8 +155,17 @@ async def run(settings: Settings, environ: Mapping[str, str], *, timing: Timing 
     )
 
 
-async def _ask_archive(projector: Projector) -> None:
-    """Ask Argo's archive about the rest of many jobs, for as long as it answers."""
+async def _list(projector: Projector, reflectors: Iterable[Reflector]) -> None:
+    """List everything, and once more what lacks so much that a second list has to confirm it."""
+    for reflector in reflectors:
+        await reflector.once()
+        if projector.confirm_at(reflector.scope) is not None:
+            await reflector.once()
+
+
+async def _look_for_jobs(projector: Projector) -> None:
+    """Look through the outcome files, then ask Argo's archive about the rest, for as long as it answers."""
+    await projector.sweep()
     before, left = -1, await projector.again()
     while left and left != before:
         before, left = left, await projector.again()
