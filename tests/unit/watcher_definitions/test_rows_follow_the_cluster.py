@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from jupyter_scheduler.models import DescribeJobDefinition
-from jupyter_scheduler.orm import JobDefinition, create_session
+from jupyter_scheduler.orm import JobDefinition
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
 from unit.watcher_definitions.samples import (
     DEFINITION,
@@ -31,11 +33,10 @@ LATER = MADE + 60_000
 async def test_a_new_definition_reads_as_jupyter_scheduler_would_have_written_it(world: World) -> None:
     async with world.projector() as projector:
         await see(projector, OBJECT)
-    session = create_session(f"sqlite:///{world.database}")
-    with session() as open_session:
-        stored = open_session.query(JobDefinition).one()
-        told = DescribeJobDefinition.from_orm(stored)
-        open_session.bind.dispose()
+    engine = create_engine(f"sqlite:///{world.database}")
+    with Session(engine) as session:
+        told = DescribeJobDefinition.from_orm(session.query(JobDefinition).one())
+    engine.dispose()
     assert told.dict() == {
         "job_definition_id": DEFINITION,
         "name": "numbers",
