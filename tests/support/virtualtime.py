@@ -21,7 +21,7 @@ host is there at once, but on a busy machine not always."""
 LEAP: Final = 1.0
 """Seconds that it jumps at most, so that whatever comes late after all has missed little."""
 _STUCK: Final = 10.0
-_LOOKS: Final = 400  # at a condition that may take long
+_LOOKS: Final = 80  # at a condition that may take long
 
 
 class VirtualTime(Clock):
