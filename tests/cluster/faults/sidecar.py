@@ -126,6 +126,10 @@ class Sidecar:
         met = [line for line in said if line["event"] == "cluster" and line["happened"] == what]
         return sorted(line["stream"].partition("/")[0] for line in met)
 
+    def wait_until_ready(self) -> None:
+        """Wait until nothing is degraded; the rows may be right before the other stream is followed again."""
+        eventually(lambda: self.readiness()["ready"], what="both streams are followed", seconds=RECOVERY_SECONDS)
+
     def readiness(self) -> dict[str, Any]:
         """Return what /readyz says."""
         answer = httpx.get(f"http://127.0.0.1:{self.health_port}/readyz", trust_env=False)

@@ -94,7 +94,7 @@ def test_no_row_is_touched_until_the_file_has_a_new_token(
     sidecar.write_token(service_account_token(cluster.api, cluster.namespace, name))
     sidecar.wait_for_rows(jobs.expected)
     assert sidecar.metrics()["lists_total"] == STREAMS, "the watch goes on from where it was"
-    assert sidecar.readiness()["degraded"] == {}
+    sidecar.wait_until_ready()
 
 
 def test_a_token_that_was_taken_back_is_no_different(
