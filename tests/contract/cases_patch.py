@@ -217,7 +217,7 @@ JSON_PATCHES = (
         post(LISTS),
         json_patch({"op": "add", "path": "spec/x", "value": 1}),
         differs=Differs(
-            reason="A JSON patch's path has to begin with a slash; the real server drops what stands before the first one.",
+            reason="A JSON patch's path has to begin with a slash; the real server drops what stands before it.",
             answers={1: NOT_FITTING},
         ),
     ),

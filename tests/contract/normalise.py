@@ -66,9 +66,9 @@ class Normaliser:
             return "<token>"
         if key == "managedFields":
             # The server orders them by time, in whole seconds.
-            value = sorted(value, key=lambda each: str(each["manager"]))
+            value = _by(value, "manager")
         if key == "resources":  # of a discovery document: in no order
-            value = sorted(value, key=lambda each: str(each["name"]))
+            value = _by(value, "name")
         return self.apply(value)
 
     def _version(self, text: str, *, stored: bool) -> str:
@@ -118,3 +118,7 @@ def prefixes(value: Any) -> set[str]:
 def as_lines(answers: list[Any]) -> str:
     """Write answers for a file: stable, one line for each small part."""
     return json.dumps(answers, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _by(values: Any, member: str) -> list[dict[str, Any]]:
+    return sorted(values, key=lambda each: str(each[member]))

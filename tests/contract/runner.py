@@ -151,7 +151,7 @@ class Run:
         self.variables = dict(zip(("ns", "ns2"), self.namespaces, strict=True))
         transcript = [await self._step(session, step) for step in self.case.steps]
         sent = {found for step in self.case.steps if isinstance(step, Call) for found in prefixes(step.body)}
-        labels = dict(zip(self.namespaces, ("NS", "NS2"), strict=True))
+        labels: dict[str, str] = dict(zip(self.namespaces, ("NS", "NS2"), strict=True))
         normaliser = Normaliser(transcript, labels, sent)
         return [normaliser.apply(each) for each in transcript]
 
