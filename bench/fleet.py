@@ -206,7 +206,7 @@ def lists(place: Place, *, from_etcd: bool = False) -> dict[str, Any]:
         exact = f"&limit=200&resourceVersionMatch=Exact&resourceVersion={version}"
         kinds = {"shared": (SHARED, exact, ""), "own": (user(0), exact, "")}
     # What is read from etcd takes a second.
-    count = place.size.lists // 10 if from_etcd else place.size.lists
+    count = max(1, place.size.lists // 10) if from_etcd else place.size.lists
     return {name: _lists(place, *kind, count=count) for name, kind in kinds.items()}
 
 
