@@ -214,8 +214,8 @@ class Jobs:
         self._patch(job, {"metadata": completed, "spec": {"shutdown": None}, "status": status})
 
     def _succeeded_by(self, job: Job) -> None:
-        """Retry from the archive: the same name, another uid."""
-        if job.last.phase in ENDED:
+        """Retry from the archive: the same name, another uid. Argo retries what has failed alone."""
+        if job.last.phase == "Failed":
             job.gone = False
             self._make(job, {"startedAt": stamp(self.now)})
 

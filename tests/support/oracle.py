@@ -62,7 +62,8 @@ def allowed_rows(job: Job) -> list[Told | None]:
     for attempt in reversed(job.attempts):
         allowed.append(_of_body(job, attempt, gone=True))
         if attempt.outcome is not None:
-            stops = {False, _is_stopped(attempt.body)}
+            # Who saw the stop of an attempt, and not its retry, takes the retry's file for the stopped attempt's.
+            stops = {False, *(_is_stopped(each.body) for each in job.attempts)}
             allowed += [_of_file(job, attempt.outcome, stop_requested=stop) for stop in stops]
             return allowed
         # An attempt that never ran leaves nothing: whoever did not see it believes the one before.

@@ -175,7 +175,7 @@ def fold(workflow: Workflow) -> Expected:
         if body.phase == "Succeeded":
             return "COMPLETED", None, start, end
         if body.shutdown:
-            return "STOPPED", None, start, end
+            return "STOPPED", None, start, body.finished_at
         error = str(outcome.error) if outcome and outcome.error else body.message
         return "FAILED", error, start, end
     if workflow.gone:

@@ -18,6 +18,7 @@ ABSENT: Final = 1
 """Value of `gone` for a Workflow that was in no list: it may turn up again, the same as before."""
 DELETED: Final = 2
 """Value of `gone` for a Workflow whose deletion was seen: what is not newer is late."""
+_RETRIABLE: Final = frozenset({Status.FAILED.value, Status.STOPPED.value})
 
 
 def standing(projected: Projected | None, evidence: Evidence, observed: Observed) -> Order | None:
@@ -70,6 +71,27 @@ def is_stopped_by_user(row: Row | None, projected: Projected | None, observed: O
     if row is None or row.status not in STOPS or is_new_attempt(projected, observed):
         return False
     return projected is None or row.status != projected.status
+
+
+def may_have_run_again(row: Row | None, projected: Projected | None) -> bool:
+    """Return whether a job that has ended is one that Argo can retry."""
+    return row is not None and row.status in _RETRIABLE and projected is not None
+
+
+def is_later_run(row: Row, outcome: Outcome) -> bool:
+    """Return whether an outcome tells of a run after the one that a row tells of, which has the outcome's own start."""
+    return outcome.started_at > max(row.start_time or 0, row.end_time or 0)
+
+
+def tells_more(row: Row | None, projected: Projected | None, outcome: Outcome | None) -> bool:
+    """Return whether an outcome tells of what a row that has ended does not know.
+
+    That is a later run, or the end of a run whose Workflow had vanished while it ran.
+    """
+    if row is None or projected is None or outcome is None or not may_have_run_again(row, projected):
+        return False
+    ended_since = projected.gone and row.end_time is None and outcome.ended_at is not None
+    return is_later_run(row, outcome) or bool(ended_since and outcome.started_at >= (row.start_time or 0))
 
 
 def stop_requested(row: Row | None, projected: Projected | None, observed: Observed | None) -> bool:

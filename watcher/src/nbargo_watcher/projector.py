@@ -16,6 +16,7 @@ from anyio import CancelScope, current_time
 
 from nbargo_shared.errors import DatabaseError, NbargoError, RecordError
 from nbargo_shared.outcome import Outcome, State
+from nbargo_watcher.attempts import may_have_run_again, tells_more
 from nbargo_watcher.brake import CONFIRM_AFTER, Brake
 from nbargo_watcher.checkpoints import Checkpoints
 from nbargo_watcher.conditions import failed_runs
@@ -171,6 +172,8 @@ class Projector:
     async def sweep(self) -> None:
         """Take the outcome files of jobs that have no Workflow to follow: ended and collected while nobody watched.
 
+        They may never have been seen, or have been retried after the end that was seen.
+
         To be called after every scope was listed.
 
         Raises:
@@ -179,10 +182,10 @@ class Projector:
         scan = self._files.scan()
         while job_ids := await scan.step():
             loaded = await self._store.load(JOBS, job_ids)
-            unknown = [job_id for job_id in job_ids if _is_orphan(loaded.known[job_id])]
-            outcomes = await self._files.read(unknown)
-            orphans = (outcome for outcome in outcomes.values() if self._is_over(outcome))
-            await self._take("", (_of_outcome(outcome) for outcome in orphans), None)
+            wanted = [job_id for job_id in job_ids if _wants_file(loaded.known[job_id])]
+            outcomes = await self._files.read(wanted)
+            found = (self._of_outcome(outcome, loaded.known[job_id]) for job_id, outcome in outcomes.items())
+            await self._take("", filter(None, found), None)
 
     async def again(self) -> int:
         """Take up what Argo's archive could not be asked about before, and return how many jobs are still left.
@@ -350,6 +353,21 @@ class Projector:
                 checked=place >= _CHECKED,
             )
 
+    def _of_outcome(self, outcome: Outcome, known: Known[Row]) -> Evidence | None:
+        """Return the evidence that an outcome file is, if it tells of what no row knows of a run that may be over."""
+        row, projected = known
+        if projected is None:
+            told = outcome.state in {State.COMPLETED, State.FAILED}
+            orphan = Evidence(job_id=outcome.job_id, gone=True, uid=outcome.workflow_uid, outcome=outcome, looked=told)
+            return orphan if self._is_over(outcome) else None
+        version = self._checkpoints.reached(projected.scope)
+        if not tells_more(row, projected, outcome) or bool(projected.scope) > bool(version):
+            return None
+        # Whether it is gone is asked: a retry that is under way has left its file, too.
+        return Evidence(
+            job_id=outcome.job_id, gone=True, uid=outcome.workflow_uid, resource_version=version, checked=False
+        )
+
     def _is_over(self, outcome: Outcome) -> bool:
         """Return whether a run without a Workflow can be said to have ended.
 
@@ -365,12 +383,11 @@ class Projector:
         return int(self._clocks.wall() * 1000)
 
 
-def _is_orphan(known: Known[Row]) -> bool:
-    """Return whether a job has no Workflow that is followed: never seen, or a row without any memory of it."""
+def _wants_file(known: Known[Row]) -> bool:
+    """Return whether an outcome file may tell more than is known: of an orphan, or of a retry that nobody saw.
+
+    An orphan has no Workflow that is followed: never seen, or a row without any memory of it.
+    """
     row, projected = known
-    return projected is None and (row is None or not row.is_terminal)
-
-
-def _of_outcome(outcome: Outcome) -> Evidence:
-    told = outcome.state in {State.COMPLETED, State.FAILED}
-    return Evidence(job_id=outcome.job_id, gone=True, uid=outcome.workflow_uid, outcome=outcome, looked=told)
+    orphan = projected is None and (row is None or not row.is_terminal)
+    return orphan or may_have_run_again(row, projected)

@@ -50,6 +50,8 @@ def reconcile(row: Row | None, projected: Projected | None, evidence: Evidence) 
         return None
     observed = evidence.observed
     if observed is None:
+        if row and projected and attempts.tells_more(row, projected, evidence.outcome):
+            return _from_later_outcome(row, projected, evidence)
         return None if _is_outdated(projected, evidence) else _from_absence(row, projected, evidence)
     order = attempts.standing(projected, evidence, observed)
     if order is None:
@@ -75,7 +77,8 @@ def wants_outcome(row: Row | None, projected: Projected | None, evidence: Eviden
         return False
     if observed is None or (evidence.gone and observed.phase not in ENDED):
         ended = row is not None and row.is_terminal
-        return not ended or attempts.is_new_attempt(projected, observed)
+        again = attempts.is_new_attempt(projected, observed) or attempts.may_have_run_again(row, projected)
+        return not ended or again
     if observed.phase not in ENDED:
         return False
     return not (row and projected and attempts.is_settled(row, projected, observed, order))
@@ -156,6 +159,33 @@ def _from_absence(row: Row | None, projected: Projected | None, evidence: Eviden
         why=f"workflow gone, outcome {outcome.state}" if outcome else "workflow gone, no outcome",
     )
     return _unless_same(change, projected)
+
+
+def _from_later_outcome(row: Row, projected: Projected, evidence: Evidence) -> Change | None:
+    """Return what follows from the file of a run that nobody watched to its end, retried perhaps, and collected."""
+    outcome = evidence.outcome
+    if outcome is None or compare(projected.resource_version, evidence.resource_version) is Order.NEWER:
+        return None
+    asked = _Asked(row.name, projected.asked_at, bool(projected.packages), projected.record)
+    stop = projected.stop and not attempts.is_later_run(row, outcome)
+    verdict = of_missing(outcome, stop_requested=bool(stop))
+    new = _row(evidence.job_id, asked, verdict, times=(outcome.started_at, outcome.ended_at))
+    known = projected._replace(
+        uid=outcome.workflow_uid or projected.uid,
+        resource_version=newest(projected.resource_version, evidence.resource_version),
+        status=verdict.status.value,
+        started_at=outcome.started_at,
+        finished_at=outcome.ended_at,
+        stop=stop,
+        gone=attempts.ABSENT,
+    )
+    return Change(
+        before=row,
+        row=new._replace(packaged_files=_files(asked, outcome)),
+        projected=known,
+        source=Source.MISSING if outcome.state is State.RUNNING else Source.OUTCOME_FILE,
+        why=f"ended unseen, outcome {outcome.state}",
+    )
 
 
 def _was_waited_for(outcome: Outcome | None, verdict: Verdict) -> bool:

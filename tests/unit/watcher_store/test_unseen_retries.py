@@ -1,0 +1,96 @@
+"""A job that was retried, ended and collected while nobody watched is told by the file that its last run left."""
+
+from dataclasses import replace
+
+from nbargo_shared.outcome import State
+from unit.watcher_store.world import END, FAILED, FAILURE, JOB, OUTCOME, RUNNING, SCOPE, STOPPED, UID, World, see
+
+AGAIN = replace(OUTCOME, started_at=END + 60_000, ended_at=END + 90_000)
+UNDER_WAY = replace(AGAIN, state=State.RUNNING, ended_at=None)
+
+
+async def lists_nothing(world: World, version: str = "90") -> None:
+    async with world.projector() as projector:
+        await projector.listed(SCOPE, uids=frozenset(), resource_version=version)
+        await projector.sweep()
+
+
+def told(world: World) -> tuple[object, ...]:
+    row = world.row()
+    assert row is not None
+    return row["status"], row["status_message"], row["start_time"], row["end_time"]
+
+
+async def test_a_retry_that_nobody_saw_counts(world: World) -> None:
+    for first in (FAILED, STOPPED):
+        world.sql("DELETE FROM jobs")
+        world.sql("DROP TABLE IF EXISTS nbargo_projected")
+        world.leave(FAILURE)
+        async with world.projector() as projector:
+            await see(projector, first)
+        world.leave(AGAIN)
+        await lists_nothing(world)
+        assert told(world) == ("COMPLETED", None, AGAIN.started_at, AGAIN.ended_at)
+        before = world.rows()
+        await lists_nothing(world, "91")
+        assert world.rows() == before
+
+
+async def test_one_that_died_without_a_word_has_failed_anew(world: World) -> None:
+    async with world.projector() as projector:
+        await see(projector, STOPPED)
+    world.leave(UNDER_WAY)
+    await lists_nothing(world)
+    assert told(world)[0] == "FAILED"
+    assert "deleted before its result" in str(told(world)[1])
+
+
+async def test_a_retry_that_is_still_there_is_left_to_its_events(world: World) -> None:
+    async with world.projector() as projector:
+        await see(projector, FAILED)
+        before = told(world)
+        world.cluster.put(replace(RUNNING, started_at=END + 50_000, resource_version="80"))
+        world.leave(UNDER_WAY)
+        await projector.listed(SCOPE, uids=frozenset({UID}), resource_version="79")
+        await projector.sweep()
+    assert told(world) == before
+
+
+async def test_late_news_of_the_run_before_do_not_bring_its_failure_back(world: World) -> None:
+    async with world.projector() as projector:
+        await see(projector, FAILED)
+    world.leave(AGAIN)
+    await lists_nothing(world)
+    async with world.projector() as projector:
+        await see(projector, FAILED, replace(FAILED, resource_version="31", message="late"))
+    assert told(world)[0] == "COMPLETED"
+
+
+async def test_the_file_of_the_run_that_the_row_tells_of_changes_nothing(world: World) -> None:
+    world.leave(FAILURE)
+    async with world.projector() as projector:
+        await see(projector, FAILED)
+    before = world.rows()
+    await lists_nothing(world)
+    assert world.rows() == before
+    assert world.cluster.asked == []
+
+
+async def test_the_end_of_a_run_whose_workflow_had_vanished_counts(world: World) -> None:
+    world.leave(replace(OUTCOME, state=State.RUNNING, ended_at=None))
+    async with world.projector() as projector:
+        await see(projector, RUNNING)
+    await lists_nothing(world)
+    assert told(world)[0] == "FAILED"
+    world.leave(OUTCOME)
+    await lists_nothing(world, "91")
+    assert told(world) == ("COMPLETED", None, OUTCOME.started_at, OUTCOME.ended_at)
+
+
+async def test_a_row_that_the_user_deleted_stays_deleted(world: World) -> None:
+    async with world.projector() as projector:
+        await see(projector, FAILED)
+    world.sql("DELETE FROM jobs WHERE job_id = ?", JOB)
+    world.leave(AGAIN)
+    await lists_nothing(world)
+    assert world.rows() == []
