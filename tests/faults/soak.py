@@ -28,6 +28,7 @@ SETTLE = 120.0
 """Seconds in which the rows must be right once everything has healed: three times the longest backoff, and lists."""
 TOLD = 10.0
 SHOWN = 20
+LOG = 4000
 
 
 async def soak(seed: int, seconds: float) -> dict[str, Any]:
@@ -41,6 +42,8 @@ async def soak(seed: int, seconds: float) -> dict[str, Any]:
         for watcher in it.watchers:
             watcher.check_alive()
             watcher.stop()
+        if wrong:
+            print((it.folder / "watchers.log").read_text(errors="replace")[-LOG:])  # noqa: T201 - what the program is for
         for text in wrong[:SHOWN]:
             print(text)  # noqa: T201 - what the program is for
         figures = asdict(it.tally) | {"faults_met": len(it.plan.asked), "differences": len(wrong), "seed": seed}
@@ -50,7 +53,7 @@ async def soak(seed: int, seconds: float) -> dict[str, Any]:
 async def _disturbed(it: Churn, seconds: float, began: float) -> None:
     work: list[Coroutine[Any, Any, None]] = [
         it.churn(rate=300.0),
-        it.kill(every=(1.0, 5.0)),
+        it.kill(every=(0.5, 3.0)),
         it.disturb(every=(0.3, 2.0)),
         it.lock(every=(2.0, 10.0), held=(0.1, 3.0)),
         it.use(every=(0.1, 1.0)),

@@ -14,7 +14,7 @@ from typing import Final
 from nbargo_local.api.server import LocalServer, ServerSettings
 from nbargo_local.faults.answers import EXPIRED, emptied, expired, refuse, reset, status, truncated
 from nbargo_local.faults.plan import Fault, Plan, Verb
-from nbargo_local.faults.streams import cut_at, line, reshaped, says
+from nbargo_local.faults.streams import Shape, cut_at, line, reshaped, says
 from support.following import make_database
 from support.jobs import ACTIONS, ENDED, NAMESPACE, USER, Jobs
 from support.oracle import differences
@@ -142,7 +142,8 @@ class Churn:
             await asyncio.sleep(self.rng.uniform(*every))
             self.plan.heal()
             verb, fault = self.rng.choice(self._faults())
-            self.plan.add(verb, fault(), times=self.rng.randint(1, 3))
+            for _ in range(self.rng.randint(1, 3)):
+                self.plan.add(verb, fault(), times=1)
             self.tally.faults += 1
             if self.rng.random() < 1 / 2:
                 self.plan.cut()
@@ -168,13 +169,8 @@ class Churn:
             ("watch", lambda: cut_at(rng.randrange(400))),
             ("watch", lambda: reshaped(lambda right: (right, right))),
             ("watch", lambda: reshaped(_halves)),
-            ("watch", lambda: reshaped(self._late)),
+            ("watch", lambda: reshaped(_again(rng))),
         ]
-
-    def _late(self, right: bytes) -> tuple[bytes, ...]:
-        """Send a line, and one of those before it once more."""
-        self._lines = [*getattr(self, "_lines", [])[-20:], right]
-        return (right, self.rng.choice(self._lines))
 
     async def lock(self, *, every: tuple[float, float], held: tuple[float, float]) -> None:
         """Hold the database's lock as another program now and then, for ever."""
@@ -216,6 +212,17 @@ class Churn:
         while (wrong := self.differences()) and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.2)
         return wrong
+
+
+def _again(rng: random.Random) -> Shape:
+    """Return a shape that sends, after each line of one watch, one of those before it once more."""
+    lines: list[bytes] = []
+
+    def shape(right: bytes) -> tuple[bytes, bytes]:
+        lines.append(right)
+        return right, rng.choice(lines[-20:])
+
+    return shape
 
 
 def _halves(right: bytes) -> tuple[bytes, bytes]:

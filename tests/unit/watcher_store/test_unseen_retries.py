@@ -87,6 +87,18 @@ async def test_the_end_of_a_run_whose_workflow_had_vanished_counts(world: World)
     assert told(world) == ("COMPLETED", None, OUTCOME.started_at, OUTCOME.ended_at)
 
 
+async def test_a_retry_after_a_success_that_the_file_alone_told_counts(world: World) -> None:
+    # It was stopped just as its notebook had ended: Argo calls that failed, and can retry it.
+    async with world.projector() as projector:
+        await see(projector, RUNNING)
+    world.leave(OUTCOME)
+    await lists_nothing(world)
+    assert told(world)[0] == "COMPLETED"
+    world.leave(replace(AGAIN, state=State.FAILED, error=FAILURE.error))
+    await lists_nothing(world, "91")
+    assert told(world)[0] == "FAILED"
+
+
 async def test_a_row_that_the_user_deleted_stays_deleted(world: World) -> None:
     async with world.projector() as projector:
         await see(projector, FAILED)

@@ -74,8 +74,10 @@ def is_stopped_by_user(row: Row | None, projected: Projected | None, observed: O
 
 
 def may_have_run_again(row: Row | None, projected: Projected | None) -> bool:
-    """Return whether a job that has ended is one that Argo can retry."""
-    return row is not None and row.status in _RETRIABLE and projected is not None
+    """Return whether a job that has ended is one that Argo can retry, or whose end was read from its file alone."""
+    if row is None or projected is None or not row.is_terminal:
+        return False
+    return row.status in _RETRIABLE or bool(projected.gone)
 
 
 def is_later_run(row: Row, outcome: Outcome) -> bool:
