@@ -6,7 +6,7 @@ MEMBERS := shared watcher submitter local
 STAMP  := $(VENV)/.installed
 BENCHES := events latency once memory request_rates install
 
-.PHONY: help demo test mutations test-cluster test-browser check format pins clean setup bench bench-startup bench-fleet docs outputs screenshots
+.PHONY: help setup demo test mutations soak test-cluster test-browser check format pins clean bench bench-startup bench-fleet docs outputs fault-matrix screenshots
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -28,6 +28,9 @@ demo: setup  ## the whole loop on this machine: local Argo, watcher, JupyterLab 
 
 test: setup  ## unit, contract, fault and end-to-end tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: setup  ## kill two watchers every few seconds under churn and faults, for MINUTES=10 (SEED=1: the same choices)
+	@$(BIN)/python tests/faults/soak.py --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 test-cluster: setup  ## against the real kube-apiserver, etcd and Argo controller, built with Go (or NBARGO_TEST_KUBECONFIG)
 	@test -n "$$NBARGO_TEST_KUBECONFIG" || $(BIN)/python tests/cluster/build.py
@@ -64,6 +67,9 @@ docs: setup  ## write the parts of the documentation that come from the code
 
 outputs: setup  ## take the watcher's outputs in docs/operators.md anew, from jobs that are run for it
 	@$(BIN)/python docs/take_outputs.py
+
+fault-matrix: setup  ## play the fault matrix, and write its figures into docs/reliability.md
+	@PYTHONPATH=tests $(BIN)/python docs/write_fault_matrix.py
 
 screenshots: setup  ## take the pictures of docs/ in a headless Chromium
 	@PYTHONPATH=tests $(BIN)/python -m support.chromium

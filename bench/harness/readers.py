@@ -20,7 +20,7 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from nbargo_watcher.budget import Budget
+from nbargo_watcher.budget import Budget, Purse
 from nbargo_watcher.connection import Connection, Credentials
 from nbargo_watcher.model import Event, Observed
 from nbargo_watcher.reflector import Reflector
@@ -135,6 +135,7 @@ class Fleet:
         await anyio.sleep(rng.uniform(0.0, self.orders.jitter))
         async with new_session(self.timing) as real, anyio.create_task_group() as streams:
             session: Any = MetadataSession(real) if self.orders.metadata_only else real
+            purse = Purse()
             for resource in (WORKFLOWS, CRONWORKFLOWS) if self.orders.crons else (WORKFLOWS,):
                 source = Source(
                     session=session,
@@ -146,7 +147,9 @@ class Fleet:
                     timing=self.timing,
                     telemetry=told,
                 )
-                reflector = Reflector(source=source, sink=self.sink, timing=self.timing, telemetry=told, rng=rng)
+                reflector = Reflector(
+                    source=source, sink=self.sink, timing=self.timing, telemetry=told, rng=rng, purse=purse
+                )
                 streams.start_soon(reflector.run)
 
     def _read(self, *, anew: bool) -> Credentials:

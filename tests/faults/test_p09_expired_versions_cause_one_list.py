@@ -31,7 +31,7 @@ async def test_each_expired_watch_is_followed_by_one_list_within_the_budget(shap
         assert follower.task
         assert not follower.task.done()
         assert it.lists - lists == TIMES
-        assert it.plan.busiest(60, "workflows") <= 10
+        assert it.plan.busiest(60) <= 10
 
 
 async def test_a_list_whose_pages_keep_expiring_is_asked_for_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,4 +58,4 @@ async def test_a_list_that_keeps_expiring_costs_little_and_ends_nothing() -> Non
         await it.clock.until(lambda: rule.hits == TIMES, within=WITHIN)
         it.jobs.do("succeed", 0)
         await it.true(within=35)
-        assert it.plan.busiest(60, "workflows") <= 10
+        assert it.plan.busiest(60) <= 10

@@ -15,7 +15,7 @@ async def test_an_instant_close_for_ever_costs_little_and_leads_to_a_list() -> N
         await it.true(within=60)
         assert it.lists - lists >= 1
         await it.clock.run(300)
-        assert it.plan.busiest(60, "workflows") <= 10
+        assert it.plan.busiest(60) <= 10
         assert follower.telemetry.degraded
         it.plan.heal()
         it.run(1)

@@ -28,7 +28,7 @@ async def test_a_minute_of_an_error_is_survived_and_made_good(fault: Fault) -> N
         assert rule.hits
         assert follower.task
         assert not follower.task.done()
-        assert it.plan.busiest(60, "workflows") <= 10
+        assert it.plan.busiest(60) <= 10
         it.jobs.do("succeed", 0)
         it.plan.heal()
         await it.true(within=35)
@@ -59,6 +59,6 @@ async def test_lost_rights_are_visible_and_asked_for_slowly() -> None:
         it.plan.cut()
         await it.clock.run(300)
         assert "rights were taken" in follower.telemetry.degraded["workflows/argo"]
-        assert it.plan.busiest(60, "workflows") <= 8, "a few soon, as after a start of the server, then slowly"
+        assert it.plan.busiest(60) <= 8, "a few soon, as after a start of the server, then slowly"
         it.plan.heal()
         await it.clock.until(lambda: not follower.telemetry.degraded, within=35)

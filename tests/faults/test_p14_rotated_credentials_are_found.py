@@ -90,7 +90,7 @@ async def test_a_token_that_ended_for_good_is_said_and_survived(pod: Path) -> No
         await it.clock.run(EXPIRES_AFTER)
         assert "unauthorised" in follower.telemetry.degraded["workflows/argo"]
         assert it.scene.sql("SELECT * FROM jobs") == before
-        assert it.plan.busiest(60, "workflows") <= 10
+        assert it.plan.busiest(60) <= 10
         accepted.add("one")
         it.jobs.do("succeed", 0)
         await it.true(within=35)

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from nbargo_watcher.budget import Budget
+from nbargo_watcher.budget import SINGLE, Budget, Purse
 from nbargo_watcher.connection import Connection, Credentials
 from nbargo_watcher.model import Event, Observed
 from nbargo_watcher.reflector import Hooks, Reflector
@@ -337,6 +337,7 @@ async def bench(*, finite: bool = False, timing: Timing | None = None, seed: int
             timing=timing,
             telemetry=telemetry,
             rng=random.Random(seed),  # noqa: S311 - jitter, repeatable
+            purse=Purse(SINGLE) if finite else Purse(),
             hooks=Hooks(quarantined=lambda _, name, why: quarantined.append((name, why))),
             finite=finite,
         )

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nbargo_watcher.budget import NAMESPACE
 from nbargo_watcher.decide import (
     BACKOFF_CAP,
     RETRY_AFTER_CAP,
@@ -22,7 +23,7 @@ from nbargo_watcher.faults import Fault, What
 
 START = 5000.0
 BUDGET = 10
-"""Requests that begin a list or a watch, in any minute."""
+"""Requests that begin a list or a watch, in any minute, of all streams together."""
 
 
 def happened(
@@ -46,7 +47,7 @@ FAULTS = st.builds(
 
 def play(faults: list[Happened], draws: random.Random) -> list[tuple[float, float, Decision]]:
     """Return when each request was made, the floor that the server had set, and the decision that led to it."""
-    now, history, action = START, History(), Action.RELIST
+    now, history, action, budget = START, History(), Action.RELIST, NAMESPACE
     made = [(START, START, Decision(action=action))]
     for item in faults:
         listing = action is Action.RELIST
@@ -57,7 +58,7 @@ def play(faults: list[Happened], draws: random.Random) -> list[tuple[float, floa
             what = What.ENDED
         item = replace(item, listing=listing, fault=replace(item.fault, what=what))  # noqa: PLW2901 - as it was asked
         now += item.lasted
-        decision, history = decide(item, history, now=now, draw=draws.random())
+        decision, history, budget = decide(item, history, now=now, draw=draws.random(), budget=budget)
         floor = now + min(item.fault.retry_after or 0.0, RETRY_AFTER_CAP)
         now += decision.delay
         made.append((now, floor, decision))
@@ -141,7 +142,7 @@ def test_a_list_is_followed_by_a_watch_at_once() -> None:
 def test_short_silent_watches_are_an_expiry_after_a_few() -> None:
     history, actions = History(), []
     for number in range(SHORT_LIMIT):
-        decision, history = decide(happened(What.ENDED, lasted=0.1), history, now=number, draw=1.0)
+        decision, history, _ = decide(happened(What.ENDED, lasted=0.1), history, now=number, draw=1.0)
         actions.append(decision.action)
     assert actions == [Action.REWATCH] * (SHORT_LIMIT - 1) + [Action.RELIST]
 
@@ -152,18 +153,18 @@ def test_a_short_watch_that_brought_something_is_in_order() -> None:
 
 def test_a_list_whose_pages_expire_twice_is_asked_for_in_one_piece() -> None:
     expired = happened(What.EXPIRED, listing=True)
-    decision, history = decide(expired, History(), now=0.0, draw=0.0)
+    decision, history, _ = decide(expired, History(), now=0.0, draw=0.0)
     assert decision.paged
-    decision, history = decide(expired, history, now=10.0, draw=0.0)
+    decision, history, _ = decide(expired, history, now=10.0, draw=0.0)
     assert not decision.paged
-    _, history = decide(happened(What.LISTED, listing=True), history, now=20.0, draw=0.0)
+    _, history, _ = decide(happened(What.LISTED, listing=True), history, now=20.0, draw=0.0)
     assert history.expiries == 0
 
 
 def test_failures_are_forgotten_after_two_healthy_minutes() -> None:
-    _, history = decide(happened(What.CUT), replace(History(), failures=9, failed_at=0.0), now=119.0, draw=1.0)
+    _, history, _ = decide(happened(What.CUT), replace(History(), failures=9, failed_at=0.0), now=119.0, draw=1.0)
     assert history.failures == 10
-    _, history = decide(happened(What.CUT), replace(History(), failures=9, failed_at=0.0), now=120.0, draw=1.0)
+    _, history, _ = decide(happened(What.CUT), replace(History(), failures=9, failed_at=0.0), now=120.0, draw=1.0)
     assert history.failures == 1
 
 
@@ -200,7 +201,7 @@ def test_a_single_run_stops_at_what_waiting_does_not_mend(what: What) -> None:
 def test_a_single_run_tries_a_few_times_and_stops_after_its_list() -> None:
     history, actions = History(finite=True), []
     for number in range(5):
-        decision, history = decide(happened(What.SERVER, listing=True), history, now=number, draw=0.0)
+        decision, history, _ = decide(happened(What.SERVER, listing=True), history, now=number, draw=0.0)
         actions.append(decision.action)
     assert actions == [*[Action.RELIST] * 4, Action.STOP]
     assert decide(happened(What.LISTED, listing=True), History(finite=True), now=0.0, draw=0.0)[0].action is Action.STOP

@@ -121,7 +121,7 @@ async def test_the_next_watch_goes_on_where_the_last_one_ended() -> None:
     async with bench() as it:
         it.server.watches = [[ENDS[0]], [ENDS[1]], [Hold()]]
         it.start()
-        await it.settled(lambda: len(it.server.watched) == 3)
+        await it.clock.until(lambda: len(it.server.watched) == 3, within=15)
         assert [asked.query["resourceVersion"] for asked in it.server.watched] == ["1", "41", "42"]
         assert len(it.server.listed) == 1
 

@@ -43,9 +43,23 @@ class Bucket:
 PROCESS: Final = Bucket(burst=20, rate=0.5, level=20)
 """For all requests of a watcher together: 20 at once, then one in two seconds."""
 
-STREAM: Final = Bucket(burst=5, rate=1 / 12, level=3)
-"""For the requests that begin a list or a watch of one stream: 5 + 60/12 = 10 in any minute, whatever happens, and
-never more than 24 seconds to wait for a list with the watch that follows it. The first two are paid already."""
+NAMESPACE: Final = Bucket(burst=4, rate=1 / 10, level=2)
+"""For the requests that begin a list or a watch of any stream in one namespace: 4 + 60/10 = 10 in any minute, whatever
+happens. There are two streams, jobs and definitions; their first lists are paid already."""
+
+SINGLE: Final = Bucket(burst=5, rate=1 / 10, level=5)
+"""For a stream that is to be listed once. It gives up after `decide.TRIES`, and does not wait for tokens before."""
+
+
+class Purse:
+    """The bucket that the streams of one namespace pay from.
+
+    Args:
+        bucket: What is in it.
+    """
+
+    def __init__(self, bucket: Bucket = NAMESPACE) -> None:
+        self.bucket = bucket
 
 
 class Budget:

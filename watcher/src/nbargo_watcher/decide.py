@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from nbargo_watcher.budget import STREAM, Bucket
+from nbargo_watcher.budget import NAMESPACE, Bucket
 from nbargo_watcher.faults import Fault, What
 
 BACKOFF_BASE: Final = 0.8
@@ -73,7 +73,6 @@ class History:
         shorts: Short watches in a row.
         broken: Watches in a row that broke, failed in the server or made no sense, and brought nothing.
         quiet: Silent watches in a row.
-        budget: What the stream may still ask.
         finite: Whether the run is to end: then it stops after TRIES failures, or at one that waiting does not mend.
     """
 
@@ -83,7 +82,6 @@ class History:
     shorts: int = 0
     broken: int = 0
     quiet: int = 0
-    budget: Bucket = STREAM
     finite: bool = False
 
 
@@ -114,24 +112,24 @@ _TOLD_LATER: Final = frozenset({What.ENDED, What.CUT, What.EXPIRED, What.TOO_LAR
 _TOLD_FROM: Final = 3
 
 
-def decide(happened: Happened, history: History, *, now: float, draw: float) -> tuple[Decision, History]:
-    """Return what to do next, and the history with what happened.
+def decide(
+    happened: Happened, history: History, *, now: float, draw: float, budget: Bucket = NAMESPACE
+) -> tuple[Decision, History, Bucket]:
+    """Return what to do next, the history with what happened, and what is left of the budget.
 
     Args:
         happened: What the last list or watch came to.
         history: What happened before.
         now: The time, seconds of a monotonic clock.
         draw: A random number from 0 to 1, for the jitter.
+        budget: What may still be asked.
     """
     failed = _is_failure(happened)
     history = _remember(happened, history, failed=failed, now=now)
     if history.finite and _is_over(happened, history, failed=failed):
-        return Decision(action=Action.STOP, degraded=_complaint(happened) if failed else ""), history
+        return Decision(action=Action.STOP, degraded=_complaint(happened) if failed else ""), history, budget
     action = _action(happened, history)
-    cost = 2.0 if action is Action.RELIST else 1.0  # a watch follows each list, and is paid with it
-    if happened.fault.what is What.LISTED:
-        cost = 0.0
-    wait, budget = history.budget.take(now=now, cost=cost)
+    wait, left = budget.take(now=now)
     decision = Decision(
         action=action,
         delay=max(wait, _delay(happened, history, failed=failed, draw=draw)),
@@ -139,7 +137,7 @@ def decide(happened: Happened, history: History, *, now: float, draw: float) -> 
         new_token=happened.fault.what is What.UNAUTHORISED,
         degraded=_complaint(happened) if failed and _is_told(happened, history) else "",
     )
-    return decision, _settle(replace(history, budget=budget), action)
+    return decision, _settle(history, action), left
 
 
 def _is_failure(happened: Happened) -> bool:

@@ -12,7 +12,7 @@ import structlog
 
 from nbargo_shared.errors import ClusterMissingError, NbargoError
 from nbargo_watcher.archive import Archive, Files
-from nbargo_watcher.budget import Budget
+from nbargo_watcher.budget import SINGLE, Budget, Purse
 from nbargo_watcher.connection import Choice, Connection, connect
 from nbargo_watcher.decide import Decision, Happened
 from nbargo_watcher.definitionfiles import DefinitionFiles, DefinitionResolver
@@ -192,9 +192,10 @@ async def work(
             listed=listed.ring,
             confirm_at=projector.confirm_at,
         )
+        purses = {namespace: Purse() for namespace in ground.settings.namespaces}
         yield Work(
-            reflectors=_reflectors(ground, workflows, projector, hooks),
-            cron_reflectors=_reflectors(ground, crons, projector, hooks),
+            reflectors=_reflectors(ground, workflows, projector, hooks, purses),
+            cron_reflectors=_reflectors(ground, crons, projector, hooks, purses),
             projector=projector,
             store=store,
             listed=listed,
@@ -218,7 +219,9 @@ def _archive(ground: Ground) -> Callable[[str], Awaitable[Observed | None]] | No
     return archive.find
 
 
-def _reflectors(ground: Ground, sources: Sources, projector: Projector, hooks: Hooks) -> tuple[Reflector, ...]:
+def _reflectors(
+    ground: Ground, sources: Sources, projector: Projector, hooks: Hooks, purses: Mapping[str, Purse]
+) -> tuple[Reflector, ...]:
     return tuple(
         Reflector(
             source=source,
@@ -227,9 +230,10 @@ def _reflectors(ground: Ground, sources: Sources, projector: Projector, hooks: H
             telemetry=ground.telemetry,
             rng=ground.rng,
             hooks=hooks,
+            purse=Purse(SINGLE) if ground.settings.once else purses[namespace],
             finite=ground.settings.once,
         )
-        for source in sources.by_namespace.values()
+        for namespace, source in sources.by_namespace.items()
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 import anyio
 
 from nbargo_watcher import faults
+from nbargo_watcher.budget import Purse
 from nbargo_watcher.decide import Action, Decision, Happened, History, decide
 from nbargo_watcher.decode import Bookmark, Page, Poison
 from nbargo_watcher.delivery import Delivery
@@ -52,6 +53,7 @@ class Reflector:
         timing: Deadlines and intervals.
         telemetry: Where things are counted.
         rng: All randomness: jitter, and the lengths of watches.
+        purse: What bounds the lists and watches that it begins.
         hooks: Whom to tell.
         finite: Whether the run is to end after one complete list.
 
@@ -68,6 +70,7 @@ class Reflector:
         timing: Timing,
         telemetry: Telemetry,
         rng: random.Random,
+        purse: Purse,
         hooks: Hooks | None = None,
         finite: bool = False,
     ) -> None:
@@ -79,6 +82,7 @@ class Reflector:
         self._rng = rng
         self._hooks = hooks or Hooks()
         self._history = History(finite=finite)
+        self._purse = purse
         self._due = 0.0
         self._resource_version = ""
         self._lines = 0
@@ -139,7 +143,9 @@ class Reflector:
         return Happened(fault=fault, listing=listing, lasted=anyio.current_time() - began, lines=self._lines)
 
     def _decide(self, happened: Happened) -> Decision:
-        decision, self._history = decide(happened, self._history, now=anyio.current_time(), draw=self._rng.random())
+        decision, self._history, self._purse.bucket = decide(
+            happened, self._history, now=anyio.current_time(), draw=self._rng.random(), budget=self._purse.bucket
+        )
         if decision.degraded or happened.fault.what is What.LISTED:
             self._telemetry.degrade(self.scope, decision.degraded)
         if happened.fault.what not in {What.LISTED, What.ENDED, What.DUE} or decision.delay:

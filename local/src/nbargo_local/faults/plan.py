@@ -119,9 +119,9 @@ class Plan:
             item for item in self.asked if item.verb == verb and item.page == _FIRST and resource in {"", item.resource}
         ]
 
-    def busiest(self, seconds: float, resource: str) -> int:
-        """Return the most lists, watches and gets of a resource that began within so many seconds of one another."""
-        times = [item.at for item in self.asked if item.page == _FIRST and item.resource == resource]
+    def busiest(self, seconds: float) -> int:
+        """Return the most lists, watches and gets that began within so many seconds of one another."""
+        times = [item.at for item in self.asked if item.page == _FIRST]
         ends = (sum(at < later < at + seconds for later in times[number + 1 :]) for number, at in enumerate(times))
         return max((count + 1 for count in ends), default=0)
 
