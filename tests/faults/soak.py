@@ -15,14 +15,16 @@ import logging
 import secrets
 import sys
 import time
-from collections.abc import Coroutine
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from support.churn import Churn, churning  # noqa: E402 - the folder of tests is no package
+from support.churn import Churn, churning
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 SETTLE = 120.0
 """Seconds in which the rows must be right once everything has healed: three times the longest backoff, and lists."""

@@ -209,7 +209,7 @@ class Churn:
         self.plan.heal()
         self.plan.cut()
         end = asyncio.get_running_loop().time() + within
-        while (wrong := self.differences()) and asyncio.get_running_loop().time() < end:
+        while (wrong := self.differences()) and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - other processes write, and they tell nobody
             await asyncio.sleep(0.2)
         return wrong
 
