@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Final
 
 from nbargo_local.faults.answers import expired
-from nbargo_local.faults.plan import Fault
+from nbargo_local.faults.plan import Fault, Verb
 from support.faulty import faulty
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -33,7 +33,7 @@ def table_of_faults() -> ModuleType:
     return module
 
 
-async def play(verb: str, fault: Fault) -> tuple[int, float, float]:
+async def play(verb: Verb, fault: Fault) -> tuple[int, float, float]:
     """Return the requests of the worst minute and of the average one, and the seconds until the rows were true."""
     async with faulty() as it:
         it.run(0)
@@ -51,7 +51,7 @@ async def play(verb: str, fault: Fault) -> tuple[int, float, float]:
         return worst, asked * 60 / LASTS, await it.true(within=HEALS_WITHIN)
 
 
-def rows(verb: str, title: str, faults: Mapping[str, Fault]) -> Iterator[str]:
+def rows(verb: Verb, title: str, faults: Mapping[str, Fault]) -> Iterator[str]:
     """Yield the lines of one table."""
     yield f"| {title} | worst minute | a minute | rows true after, s |"
     yield "|---|---|---|---|"
