@@ -7,7 +7,8 @@ the slope is that of a straight line through the samples of the second half of t
 (the allocator's arenas, SQLite's page cache, the memory of versions) is full.
 
 The figures are taken in the environment that runs this, and again in one with the watcher's dependencies alone, as in
-its image: packages that are merely there (rich, for one) are otherwise imported by structlog.
+its image: packages that are merely there (rich, for one) are otherwise imported by structlog. A third time it has the
+variables that docs/operators.md gives the sidecar's container.
 
 Run: .venv/bin/python bench/memory.py [--quick]; `make bench` runs all of them.
 The last line is one JSON object: MiB, and KiB per 1,000 events.
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -28,6 +30,8 @@ from harness import stage
 
 STEP = 1000
 SETTLE = 30.0
+SIDECAR = {"MALLOC_TRIM_THRESHOLD_": "65536"}
+"""What the sidecar's container sets (docs/operators.md)."""
 CERTIFICATE = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=bench", "-days", "2")
 
 
@@ -57,7 +61,9 @@ def wait_for_rows(database: Path, count: int) -> None:
             time.sleep(0.1)
 
 
-def measure(server: stage.Scripted, account: Path, python: Path, *, jobs: int, events: int) -> dict[str, object]:
+def measure(
+    server: stage.Scripted, account: Path, python: Path, *, jobs: int, events: int, variables: Mapping[str, str]
+) -> dict[str, object]:
     """Run the watcher once and return its figures."""
     namespace = f"held-small-{jobs}"
     server.prepare(namespace)
@@ -65,7 +71,7 @@ def measure(server: stage.Scripted, account: Path, python: Path, *, jobs: int, e
         folder = Path(name)
         database = stage.database(folder)
         command = stage.own(server.port, namespace, folder, "--start-jitter", "0", python=python)
-        where = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(server.port)}
+        where = {**variables, "KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(server.port)}
         with stage.running(command, folder / "log", NBARGO_BENCH_ACCOUNT=str(account), **where) as process:
             server.watched(namespace)
             wait_for_rows(database, jobs)
@@ -95,17 +101,18 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="2,000 jobs and 10,000 events, in this environment alone")
     quick = parser.parse_args().quick
     jobs, events = (2_000, 10_000) if quick else (10_000, 100_000)
-    pythons = {"this environment": Path(sys.executable)}
+    runs: dict[str, tuple[Path, Mapping[str, str]]] = {"this environment": (Path(sys.executable), {})}
     if not quick:
-        pythons["watcher only"] = stage.alone()
+        alone = stage.alone()
+        runs |= {"watcher only": (alone, {}), "watcher only, as a sidecar": (alone, SIDECAR)}
     result: dict[str, object] = {"benchmark": "memory", "quick": quick, "jobs": jobs, "events": events}
     result["load_before"] = stage.load()
     with tempfile.TemporaryDirectory() as name:
         account = Path(name)
         certificate = make_account(account)
         with stage.serving(*certificate) as server:
-            for where, python in pythons.items():
-                result[where] = measure(server, account, python, jobs=jobs, events=events)
+            for where, (python, variables) in runs.items():
+                result[where] = measure(server, account, python, jobs=jobs, events=events, variables=variables)
     print(json.dumps(result))
 
 

@@ -66,7 +66,7 @@ def memory(told: Figures) -> str:
     """Return a table with a row for each environment."""
     rows = [
         [name, *(told[name][key] for key in ("listed_mib", "end_mib", "peak_mib", "slope_kib_per_1000_events"))]
-        for name in ("watcher only", "this environment")
+        for name in ("watcher only, as a sidecar", "watcher only", "this environment")
         if name in told
     ]
     first = f"with {told['jobs']:,} jobs, MiB"
