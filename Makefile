@@ -32,9 +32,6 @@ test: setup  ## unit, contract, fault and end-to-end tests
 soak: setup  ## kill two watchers every few seconds under churn and faults, for MINUTES=10 (SEED=1: the same choices)
 	@$(BIN)/python tests/faults/soak.py --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
-soak: setup  ## kill two watchers every few seconds under churn and faults, for MINUTES=10 (SEED=1: the same choices)
-	@$(BIN)/python tests/faults/soak.py --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
-
 test-cluster: setup  ## against the real kube-apiserver, etcd and Argo controller, built with Go (or NBARGO_TEST_KUBECONFIG)
 	@test -n "$$NBARGO_TEST_KUBECONFIG" || $(BIN)/python tests/cluster/build.py
 	@$(BIN)/python -m pytest tests/cluster $(ARGS)
