@@ -4,12 +4,12 @@ The submitter writes it into the Workflow's annotation, the job's pod copies it 
 rebuilds the row from either. It is read as untrusted input.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nbargo_shared import fields as check
+from nbargo_shared import writing
 from nbargo_shared.errors import RecordError
 
 VERSION: Final = 1
@@ -62,9 +62,7 @@ class JobRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as JSON types, with its version and without what is not set."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        present = {name: value for name, value in values.items() if value not in (None, (), {})}
-        return {"version": VERSION, **{name: _plain(value) for name, value in present.items()}}
+        return writing.members(self, version=VERSION)
 
     def to_json(self) -> str:
         """Return the record as compact JSON.
@@ -72,20 +70,7 @@ class JobRecord:
         Raises:
             RecordError: It has more than MAX_BYTES bytes, or characters that UTF-8 does not have.
         """
-        text = json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
-        try:
-            size = len(text.encode())
-        except UnicodeEncodeError as error:
-            raise RecordError(
-                "The job's settings hold characters that are not valid Unicode",
-                hint="Look for them in the notebook's file name and in the parameters",
-            ) from error
-        if size > MAX_BYTES:
-            raise RecordError(
-                f"The job's settings have {size} bytes, more than {MAX_BYTES}",
-                hint="Pass large values in a file beside the notebook rather than as parameters",
-            )
-        return text
+        return writing.compact(self.to_dict(), limit=MAX_BYTES, whose="job")
 
 
 def parse(text: str | bytes) -> JobRecord:
@@ -133,9 +118,3 @@ def from_dict(source: Mapping[str, Any]) -> JobRecord:
         package_input_folder=check.flag(source, "package_input_folder"),
         update_time=check.optional_time(source, "update_time"),
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return list(value)
-    return dict(value) if isinstance(value, Mapping) else value
