@@ -66,6 +66,13 @@ async def test_late_news_of_the_run_before_do_not_bring_its_failure_back(world: 
     assert told(world)[0] == "COMPLETED"
 
 
+async def test_the_file_of_a_retry_says_nothing_of_the_failure_before(world: World) -> None:
+    world.leave(UNDER_WAY)
+    async with world.projector() as projector:
+        await see(projector, FAILED)
+    assert told(world) == ("FAILED", FAILED.message, FAILED.started_at, END)
+
+
 async def test_the_file_of_the_run_that_the_row_tells_of_changes_nothing(world: World) -> None:
     world.leave(FAILURE)
     async with world.projector() as projector:

@@ -18,6 +18,8 @@ ABSENT: Final = 1
 """Value of `gone` for a Workflow that was in no list: it may turn up again, the same as before."""
 DELETED: Final = 2
 """Value of `gone` for a Workflow whose deletion was seen: what is not newer is late."""
+_SECOND: Final = 1000
+"""Milliseconds; Kubernetes' times are whole seconds, cut off."""
 _RETRIABLE: Final = frozenset({Status.FAILED.value, Status.STOPPED.value})
 
 
@@ -109,13 +111,15 @@ def outcome_of(projected: Projected | None, evidence: Evidence) -> Outcome | Non
     """Return the outcome that tells of this attempt, or None.
 
     The file comes first, then the object's own parameter; of two the one that began later, because a retried object may
-    still carry the parameter of the attempt before. One that had ended before the attempt began is the earlier one's.
+    still carry the parameter of the attempt before. One that had ended before the attempt began is an earlier one's; a
+    file that began after it had ended is a later one's, whose object has not been seen yet.
 
     Args:
         projected: What is remembered of the job.
         evidence: The evidence.
     """
-    found = [item for item in (evidence.outcome, _parameter(evidence.observed)) if item and _counts(item, evidence)]
+    file = None if _is_of_later_attempt(evidence.outcome, evidence.observed) else evidence.outcome
+    found = [item for item in (file, _parameter(evidence.observed)) if item and _counts(item, evidence)]
     begun = _attempt_start(projected, evidence.observed)
     current = [item for item in found if item.ended_at is None or item.ended_at >= begun]
     return max(current, key=lambda item: (item.started_at, item.state is not State.RUNNING), default=None)
@@ -128,6 +132,12 @@ def _parameter(observed: Observed | None) -> Outcome | None:
         return parse(observed.outcome_json)
     except RecordError:
         return None
+
+
+def _is_of_later_attempt(outcome: Outcome | None, observed: Observed | None) -> bool:
+    if outcome is None or observed is None or observed.finished_at is None:
+        return False
+    return outcome.started_at >= observed.finished_at + _SECOND
 
 
 def _counts(outcome: Outcome, evidence: Evidence) -> bool:
