@@ -42,13 +42,6 @@ def test_a_bad_job_is_refused(stack: Stack, notebooks: Path, settings: dict[str,
     assert set(stack.workflows()) == workflows
 
 
-def test_a_schedule_is_refused_until_schedules_are_there(rest: Rest, notebooks: Path) -> None:
-    make.write(notebooks / "daily.ipynb", "pass")
-    response = rest.send("POST", "job_definitions", json={**rest.body("daily.ipynb"), "schedule": "0 0 * * *"})
-    assert response.status_code >= 400
-    assert "schedule" in response.json()["message"].lower()
-
-
 @pytest.mark.parametrize(("method", "path"), [("GET", "jobs/no-such-job"), ("DELETE", "jobs/no-such-job")])
 def test_an_unknown_job_is_named(rest: Rest, method: str, path: str) -> None:
     response = rest.send(method, path)
