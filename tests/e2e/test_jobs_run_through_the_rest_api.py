@@ -106,4 +106,4 @@ def test_what_the_ui_asks_for_at_its_start_is_answered(rest: Rest) -> None:
     assert features["delete_job"]
     environment = rest.ok("GET", "runtime_environments")[0]
     assert {"ipynb", "html"} <= {entry["name"] for entry in environment["output_formats"]}
-    assert rest.ok("GET", "job_definitions")["job_definitions"] == []
+    assert rest.ok("GET", "job_definitions", params={"name": "no such one"})["job_definitions"] == []
