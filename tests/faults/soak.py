@@ -48,7 +48,7 @@ async def soak(seed: int, seconds: float) -> dict[str, Any]:
             print((it.folder / "watchers.log").read_text(errors="replace")[-LOG:])  # noqa: T201 - what the program is for
         for text in wrong[:SHOWN]:
             print(text)  # noqa: T201 - what the program is for
-        figures = asdict(it.tally) | {"faults_met": len(it.plan.asked), "differences": len(wrong), "seed": seed}
+        figures = asdict(it.tally) | {"requests": len(it.plan.asked), "differences": len(wrong), "seed": seed}
     return figures | {"seconds": round(time.monotonic() - began, 1)}
 
 

@@ -32,19 +32,22 @@ async def told(it: Scene, server: ScriptedServer, lines: Sequence[bytes]) -> Non
     await follower.stop()
 
 
-async def test_a_stale_list_with_running_after_succeeded_does_not_bring_it_back() -> None:
+@pytest.mark.parametrize(
+    ("actions", "stale"), [(HISTORY, "Running"), (("create", "run"), ""), (("create", "run", "succeed"), "Running")]
+)
+async def test_a_list_from_the_past_brings_nothing_back(actions: Sequence[str], stale: str) -> None:
     async with flying() as it, ScriptedServer().serving() as server:
-        events = recorded(it, HISTORY, 1)
-        running = next(body for _, body in events if body.get("status", {}).get("phase") == "Running")
+        events = recorded(it, actions, 1)
+        past = next(body for _, body in events if body.get("status", {}).get("phase", "") == stale)
         newest = events[-1][1]
         server.lists = [
             listing(newest, version=int(newest["metadata"]["resourceVersion"])),
-            listing(running, version=int(running["metadata"]["resourceVersion"])),
+            listing(past, version=int(past["metadata"]["resourceVersion"])),
         ]
         follower = it.follower(url=server.url)
         follower.start()
         await it.true()
-        await it.clock.until(lambda: follower.telemetry.lists == 2, within=1300, step=2)
+        await it.clock.until(lambda: len(server.listed) == 2, within=1300)
         await it.clock.run(5)
         assert it.differences() == []
 
