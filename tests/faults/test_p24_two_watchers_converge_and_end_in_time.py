@@ -4,6 +4,7 @@ The soak (tests/faults/soak.py) does the same for minutes, with faults of the se
 """
 
 import asyncio
+import signal
 import time
 
 import pytest
@@ -31,7 +32,8 @@ async def test_two_watchers_that_are_killed_under_churn_make_the_rows_true(seed:
         assert await it.settle(within=35) == []
         assert it.tally.kills >= 3
         assert it.tally.histories > 20
-        assert {watcher.stop() for watcher in it.watchers} == {0}
+        # One that was started a moment ago does not hear the signal yet, and is ended by it.
+        assert {watcher.stop() for watcher in it.watchers} <= {0, -signal.SIGTERM}
 
 
 async def test_a_watcher_that_hears_nothing_ends_within_two_seconds() -> None:
