@@ -9,9 +9,8 @@ projector alone to histories of its own.
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,6 +22,8 @@ from nbargo_local.faults.streams import Shape, cut_at, line, reshaped, says
 from nbargo_watcher import store as store_module
 from support.faulty import SELDOM, Faulty, faulty
 from support.jobs import ACTIONS
+
+pytestmark = pytest.mark.timeout(300)
 
 HISTORIES = int(os.environ.get("NBARGO_HISTORIES", "60"))
 STEPS = 40
@@ -115,9 +116,8 @@ class History:
         await self.start()
         self.it.plan.cut()
         await self.it.true(within=HEALED)
-        await self.it.clock.run(
-            HEALED
-        )  # a job that left nothing may be right with no row, before its events come again
+        # A job that left nothing may be right with no row, before its events come again.
+        await self.it.clock.run(HEALED)
         await self.it.true(within=HEALED)
 
     async def _crash(self, awaits: int) -> None:
@@ -144,7 +144,7 @@ class History:
 
 
 @asynccontextmanager
-async def history(watchers: int = 1) -> Any:
+async def history(watchers: int = 1) -> AsyncIterator[History]:
     async with faulty(window=WINDOW) as it:
         yield History(it, watchers)
 
