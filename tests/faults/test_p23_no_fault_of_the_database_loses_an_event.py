@@ -132,10 +132,10 @@ async def test_no_lock_is_held_while_the_server_is_asked() -> None:
         assert follower.telemetry.degraded == {}
 
 
-async def test_the_lab_writes_beside_a_thousand_changes() -> None:
+async def test_the_lab_writes_beside_hundreds_of_changes() -> None:
     async with followed() as (it, _):
         waits = []
-        for number in range(2, 500):
+        for number in range(2, 200):
             it.run(number)
             began = time.perf_counter()
             it.scene.sql("UPDATE jobs SET tags = '[]' WHERE job_id = ?", job_id(1))

@@ -73,6 +73,14 @@ async def test_the_file_of_a_retry_says_nothing_of_the_failure_before(world: Wor
     assert told(world) == ("FAILED", FAILED.message, FAILED.started_at, END)
 
 
+async def test_a_nodes_clock_may_be_some_seconds_ahead(world: World) -> None:
+    ahead = 5000
+    world.leave(replace(FAILURE, started_at=END + ahead - 200, ended_at=END + ahead))
+    async with world.projector() as projector:
+        await see(projector, FAILED)
+    assert told(world)[1] == str(FAILURE.error)
+
+
 async def test_the_file_of_the_run_that_the_row_tells_of_changes_nothing(world: World) -> None:
     world.leave(FAILURE)
     async with world.projector() as projector:

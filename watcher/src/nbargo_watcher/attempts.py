@@ -18,8 +18,8 @@ ABSENT: Final = 1
 """Value of `gone` for a Workflow that was in no list: it may turn up again, the same as before."""
 DELETED: Final = 2
 """Value of `gone` for a Workflow whose deletion was seen: what is not newer is late."""
-_SECOND: Final = 1000
-"""Milliseconds; Kubernetes' times are whole seconds, cut off."""
+_SKEW: Final = 10_000
+"""Milliseconds that the clocks of a node and of the controller may be apart; a retry takes longer to be under way."""
 _RETRIABLE: Final = frozenset({Status.FAILED.value, Status.STOPPED.value})
 
 
@@ -137,7 +137,7 @@ def _parameter(observed: Observed | None) -> Outcome | None:
 def _is_of_later_attempt(outcome: Outcome | None, observed: Observed | None) -> bool:
     if outcome is None or observed is None or observed.finished_at is None:
         return False
-    return outcome.started_at >= observed.finished_at + _SECOND
+    return outcome.started_at >= observed.finished_at + _SKEW
 
 
 def _counts(outcome: Outcome, evidence: Evidence) -> bool:
