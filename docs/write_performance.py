@@ -113,8 +113,15 @@ def lab_startup(told: Figures) -> str:
     return table([f"medians of {told['rounds']} turns", "ms", "MiB"], rows)
 
 
+def lists(told: Figures) -> str:
+    """Return a table with a row for each list."""
+    keys = ("ours_p50", "ours_p95", "stock_p50", "stock_p95", "to_stock")
+    rows = [[name, *(row[key] for key in keys)] for name, row in told.items() if isinstance(row, dict)]
+    return table(["milliseconds", "ours, p50", "p95", "stock, p50", "p95", "ours to stock"], rows)
+
+
 TABLES: dict[str, Callable[[Figures], str]] = {
-    each.__name__: each for each in (events, latency, once, memory, requests, install, lab_startup)
+    each.__name__: each for each in (events, latency, once, memory, requests, install, lab_startup, lists)
 }
 
 

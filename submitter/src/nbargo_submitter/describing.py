@@ -48,14 +48,15 @@ class ArgoFiles(Scheduler):
             path = os.path.join(folder, file)  # noqa: PTH118 - relative to the lab's root, as the REST API has it
             return path if is_downloaded and self.file_exists(path) else None
 
+        # Without pydantic's checks of what we know: for three files of each job they are a good part of a list's time.
         files = [
-            JobFile(display_name=labels.get(name, name), file_format=name, file_path=here(file))
+            JobFile.construct(display_name=labels.get(name, name), file_format=name, file_path=here(file))
             for name, file in file_names(model).items()
         ]
         packaged = list(model.packaged_files or ()) if model.package_input_folder else []
         if packaged:
             path = folder if is_downloaded else None
-            files.append(JobFile(display_name="Files", file_format="files", file_path=path))
+            files.append(JobFile.construct(display_name="Files", file_format="files", file_path=path))
         model.job_files = files
         model.downloaded = all(file.file_path for file in files) and all(here(file) for file in packaged)
 
