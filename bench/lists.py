@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from harness import stage
@@ -73,29 +74,14 @@ def fill(place: Place) -> None:
     create_tables(url)
     with create_session(url)() as session:
         for number in range(DEFINITIONS):
-            session.add(
-                JobDefinition(
-                    **COMMON,
-                    job_definition_id=f"definition-{number}",
-                    name=f"definition {number}",
-                    schedule="0 0 1 1 *",
-                    timezone="UTC",
-                    create_time=number,
-                )
-            )
+            definition: dict[str, Any] = {**COMMON, "schedule": "0 0 1 1 *", "timezone": "UTC", "create_time": number}
+            definition |= {"job_definition_id": f"definition-{number}", "name": f"definition {number}"}
+            session.add(JobDefinition(**definition))
         for number in range(RUNS):
-            session.add(
-                Job(
-                    **COMMON,
-                    job_id=f"run-{number}",
-                    job_definition_id=f"definition-{number % DEFINITIONS}",
-                    name=f"run {number}",
-                    status="COMPLETED",
-                    create_time=number,
-                    start_time=number,
-                    end_time=number + 5,
-                )
-            )
+            times = {"create_time": number, "start_time": number, "end_time": number + 5}
+            run: dict[str, Any] = {**COMMON, **times, "job_id": f"run-{number}", "name": f"run {number}"}
+            run |= {"job_definition_id": f"definition-{number % DEFINITIONS}", "status": "COMPLETED"}
+            session.add(Job(**run))
         session.commit()
 
 
