@@ -3,10 +3,20 @@
 from nbargo_local.api.store import WORKFLOWS
 from support.flying import flying
 from support.following import Scene
-from support.jobs import Json
+from support.jobs import PHASE_LABEL, Json
 from unit.watcher_reflector.scripted import Hold, ScriptedServer, event
 
-PHASE_LABEL = "workflows.argoproj.io/phase"
+STEPS = (
+    ("fail", "FAILED"),
+    ("retry", "QUEUED"),
+    ("run", "IN_PROGRESS"),
+    ("fail", "IN_PROGRESS"),
+    ("succeed", "COMPLETED"),
+    ("fail", "COMPLETED"),
+    ("run", "COMPLETED"),
+    ("retry", "COMPLETED"),
+)
+"""What the watcher is told next, and what the row says then; what comes again is late."""
 
 
 def status(it: Scene) -> object:
@@ -22,31 +32,20 @@ def recorded(it: Scene, *actions: str) -> list[Json]:
 
 async def test_a_retry_opens_the_row_and_late_news_of_the_failure_do_not_close_it() -> None:
     async with flying() as it, ScriptedServer().serving() as server:
-        failed = recorded(it, "create", "run", "fail")[-1]
-        retried = recorded(it, "retry")[0]
-        assert retried["status"].get("phase", "") == ""
-        retried["metadata"]["labels"][PHASE_LABEL] = "Failed"  # Argo leaves it there until the controller looks
-        running = recorded(it, "run")[0]
-        succeeded = recorded(it, "succeed")[0]
-        expected = [
-            (failed, "FAILED"),
-            (retried, "QUEUED"),
-            (running, "IN_PROGRESS"),
-            (failed, "IN_PROGRESS"),
-            (succeeded, "COMPLETED"),
-            (failed, "COMPLETED"),
-            (running, "COMPLETED"),
-            (retried, "COMPLETED"),
-        ]
-        follower = it.follower(url=server.url)
-        for body, wanted in expected:
+        recorded(it, "create", "run")
+        follower, bodies = it.follower(url=server.url), dict[str, Json]()
+        for action, wanted in STEPS:
+            if action not in bodies:
+                bodies[action] = recorded(it, action)[-1]
+            body = bodies[action]
             # A watcher and a watch for each step: what comes together would be gathered into one.
             server.watches = [[event("MODIFIED", body), Hold()]]
             follower.start()
-            await it.clock.until(lambda: follower.telemetry.events == 1)
-            await it.clock.run(2)
+            await it.clock.until(lambda: follower.telemetry.batches == 1)
             await follower.stop()
             assert status(it) == [(wanted,)], body["status"]
+        assert bodies["retry"]["status"].get("phase", "") == ""
+        assert bodies["retry"]["metadata"]["labels"][PHASE_LABEL] == "Failed"
         assert it.differences() == []
 
 

@@ -23,6 +23,7 @@ NAMESPACE: Final = "argo"
 USER: Final = "ada"
 STEP: Final = 10_000
 """Milliseconds of the model's clock for each action."""
+PHASE_LABEL: Final = "workflows.argoproj.io/phase"
 ENDED: Final = frozenset({"Succeeded", "Failed"})
 
 LOSSLESS: Final = ("create", "run", "succeed", "fail", "touch", "delete", "collect", "resubmit", "retry")
@@ -200,14 +201,16 @@ class Jobs:
             "progress": "1/1",
             **outputs,
         }
-        self._patch(job, {"metadata": {"labels": {labels.COMPLETED_LABEL: "true"}}, "status": status})
+        self._patch(
+            job, {"metadata": {"labels": {labels.COMPLETED_LABEL: "true", PHASE_LABEL: phase}}, "status": status}
+        )
 
     def _stop(self, job: Job) -> None:
         note = {"annotations": {labels.STOP_ANNOTATION: stamp(self.now)}}
         self._patch(job, {"metadata": note, "spec": {"shutdown": "Terminate"}})
 
     def _retry(self, job: Job) -> None:
-        """As `argo retry` writes it: a new start, no phase, no completed label; old outputs stay."""
+        """As `argo retry` writes it: a new start, no phase, no completed label; outputs and the phase label stay."""
         job.attempts.append(Attempt(body=job.last.body))
         status = {"phase": None, "message": None, "startedAt": stamp(self.now), "finishedAt": None, "progress": None}
         completed = {"labels": {labels.COMPLETED_LABEL: None}}
