@@ -73,6 +73,15 @@ async def test_the_file_of_a_retry_says_nothing_of_the_failure_before(world: Wor
     assert told(world) == ("FAILED", FAILED.message, FAILED.started_at, END)
 
 
+async def test_the_file_of_a_resubmitted_copy_says_nothing_of_the_job(world: World) -> None:
+    async with world.projector() as projector:
+        await see(projector, FAILED)
+    before = world.rows()
+    world.leave(replace(AGAIN, workflow_uid="another-uid"))
+    await lists_nothing(world)
+    assert world.rows() == before
+
+
 async def test_a_nodes_clock_may_be_some_seconds_ahead(world: World) -> None:
     ahead = 5000
     world.leave(replace(FAILURE, started_at=END + ahead - 200, ended_at=END + ahead))

@@ -90,9 +90,12 @@ def is_later_run(row: Row, outcome: Outcome) -> bool:
 def tells_more(row: Row | None, projected: Projected | None, outcome: Outcome | None) -> bool:
     """Return whether an outcome tells of what a row that has ended does not know.
 
-    That is a later run, or the end of a run whose Workflow had vanished while it ran.
+    That is a later run of the same Workflow, or the end of a run whose Workflow had vanished while it ran. A copy that
+    `argo resubmit` made writes the same file, and is not this job.
     """
     if row is None or projected is None or outcome is None or not may_have_run_again(row, projected):
+        return False
+    if projected.uid and outcome.workflow_uid not in {"", projected.uid}:
         return False
     ended_since = projected.gone and row.end_time is None and outcome.ended_at is not None
     return is_later_run(row, outcome) or bool(ended_since and outcome.started_at >= (row.start_time or 0))
