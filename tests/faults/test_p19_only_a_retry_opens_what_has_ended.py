@@ -49,6 +49,21 @@ async def test_a_retry_opens_the_row_and_late_news_of_the_failure_do_not_close_i
         assert it.differences() == []
 
 
+async def test_an_end_is_final_even_where_versions_tell_no_order() -> None:
+    async with flying() as it, ScriptedServer().serving() as server:
+        recorded(it, "create")
+        bodies = [recorded(it, action)[-1] for action in ("run", "succeed")]
+        follower = it.follower(url=server.url)
+        for place, body in enumerate([*bodies, bodies[0]]):
+            opaque = body | {"metadata": body["metadata"] | {"resourceVersion": f"v{place}"}}
+            server.watches = [[event("MODIFIED", opaque), Hold()]]
+            follower.start()
+            await it.clock.until(lambda: follower.telemetry.batches == 1)
+            await follower.stop()
+        assert status(it) == [("COMPLETED",)]
+        assert it.differences() == []
+
+
 async def test_what_follows_an_end_without_a_retry_changes_nothing() -> None:
     async with flying() as it:
         it.following()

@@ -65,9 +65,11 @@ def allowed_rows(job: Job) -> list[Told | None]:
             # Who saw the stop of an attempt, and not its retry, takes the retry's file for the stopped attempt's.
             stops = {False, *(_is_stopped(each.body) for each in job.attempts)}
             allowed += [_of_file(job, attempt.outcome, stop_requested=stop) for stop in stops]
-            return allowed
+            if _uid(attempt) == _uid(job.attempts[0]):
+                return allowed
+            # A retry from the archive that nobody saw: its file may as well be that of a resubmitted copy.
         # An attempt that never ran leaves nothing: whoever did not see it believes the one before.
-    return [*allowed, None]
+    return allowed if any(attempt.outcome for attempt in job.attempts) else [*allowed, None]
 
 
 def _of_body(job: Job, attempt: Attempt, *, gone: bool) -> Told:
@@ -116,6 +118,10 @@ def _told(job: Job, verdict: Verdict, *, start: int | None, end: int | None) -> 
         input_filename=job.record.input_filename,
         parameters=f'{{"n": "{job.record.parameters["n"]}"}}',
     )
+
+
+def _uid(attempt: Attempt) -> str:
+    return str(attempt.body["metadata"]["uid"])
 
 
 def _is_stopped(body: Json) -> bool:
