@@ -104,4 +104,8 @@ def test_a_workflow_deleted_in_the_cluster_while_it_runs_fails_with_a_reason(
     wait_until_gone(pid, seconds=KILL_SECONDS)
     wait_until_pod_is_gone(workflows, job_id)
     assert stack.once().returncode == 0
-    assert rest.job(job_id) == job
+    told = rest.job(job_id)
+    assert (told["status"], told["status_message"]) == ("FAILED", INTERRUPTED)  # its last word is there by now
+    assert told["end_time"] >= told["start_time"] == job["start_time"]
+    assert stack.once().returncode == 0
+    assert rest.job(job_id) == told
