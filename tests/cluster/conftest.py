@@ -21,6 +21,13 @@ TOOLCHAIN = pytest.StashKey[Toolchain]()
 MISSING = pytest.StashKey[str]()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of this tier time for servers that start again, on a busy machine."""
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(180))
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build before the first test, because a build outlasts a test's timeout."""
     config = session.config

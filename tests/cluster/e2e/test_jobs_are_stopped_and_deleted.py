@@ -50,8 +50,13 @@ def test_stop_ends_the_kernel_by_argos_own_stop(stack: Stack, rest: Rest, workfl
     assert job["status_message"] is None
     assert job["start_time"] < job["end_time"]
     assert (end["status"]["phase"], end["status"]["message"]) == ("Failed", "Stopped with strategy 'Stop'")
-    left = (stack.staged(job_id) / "outcome.json").read_bytes()
-    assert outcome.parse(left).state is outcome.State.INTERRUPTED
+    left = stack.staged(job_id) / "outcome.json"
+    # Written when the kernel is gone, by a pod that Argo does not wait for.
+    eventually(
+        lambda: outcome.parse(left.read_bytes()).state is outcome.State.INTERRUPTED,
+        what="the pod has left its last word",
+        seconds=KILL_SECONDS,
+    )
 
 
 def test_stopping_a_job_that_has_ended_changes_nothing(stack: Stack, rest: Rest, notebooks: Path) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 STREAMS = 2
 """Workflows and CronWorkflows: each is listed and watched for itself, and the counters are of both."""
-RECOVERY_SECONDS = 45.0
+RECOVERY_SECONDS = 90.0
 """The longest backoff and the commit; the watcher promises 35 s on a machine that does nothing else."""
 _SAMPLE = re.compile(r'^nbargo_watcher_(\w+?)(?:\{(?:reason|kind)="([^"]*)"\})? (\S+)$', re.MULTILINE)
 

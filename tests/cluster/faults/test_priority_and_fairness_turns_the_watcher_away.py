@@ -133,7 +133,7 @@ def test_it_backs_off_and_heals(
         eventually(lambda: sidecar.retries("throttled") >= 3, what="the watcher was turned away three times")
         assert is_turned_away(kubeconfig, cluster), "the seats were full all the time"
         met = measured(cluster, "rejected_requests_total", level) - rejected - 1
-        assert 3 <= met <= 6 * STREAMS
+        assert 2 <= met <= 6 * STREAMS  # the first of the three may be from before the count
         assert sidecar.rows() == before
         assert "throttled" in str(sidecar.readiness()["degraded"])
     jobs.delete(large[0])
