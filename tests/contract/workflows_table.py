@@ -3,12 +3,20 @@
 from collections.abc import Iterable
 from typing import Final
 
-from contract import workflows_ends, workflows_flow, workflows_invalid, workflows_jobs, workflows_pods
+from contract import (
+    workflows_ends,
+    workflows_flow,
+    workflows_invalid,
+    workflows_jobs,
+    workflows_pods,
+    workflows_retries,
+)
 from contract.workflows import Case
 
 CASES: Final[tuple[Case, ...]] = (
     *workflows_pods.CASES,
     *workflows_flow.CASES,
+    *workflows_retries.CASES,
     *workflows_ends.CASES,
     *workflows_invalid.CASES,
     *workflows_jobs.CASES,

@@ -31,7 +31,7 @@ UNSUPPORTED: list[tuple[str, list[Object], Object]] = [
     ("spec.podSpecPatch", [RUN], {"podSpecPatch": "{}"}),
     ("spec.workflowMetadata.labelsFrom", [RUN], {"workflowMetadata": {"labelsFrom": {"a": {"expression": "b"}}}}),
     ("spec.arguments.artifacts", [RUN], {"arguments": {"artifacts": [{"name": "a"}]}}),
-    ("spec.retryStrategy.expression", [RUN], {"retryStrategy": {"expression": "true"}}),
+    ("spec.retryStrategy.expression: unexpected sprig", [RUN], {"retryStrategy": {"expression": "sprig.now()"}}),
     ("templates.main.http", [{"name": "main", "http": {"url": "x"}}], {}),
     ("templates.main.resource", [{"name": "main", "resource": {"action": "get"}}], {}),
     ("templates.main.containerSet", [{"name": "main", "containerSet": {"containers": [{"name": "a"}]}}], {}),

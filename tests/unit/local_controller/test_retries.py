@@ -137,3 +137,34 @@ async def test_stop_ends_the_retries(bench: Bench, tmp_path: Path) -> None:
     status = (await bench.ended())["status"]
     assert (status["phase"], status["message"]) == ("Failed", "Stopped with strategy 'Stop'")
     assert len(status["nodes"]) == 2
+
+
+INFRASTRUCTURE = (
+    "(asInt(lastRetry.exitCode) > 2 || asInt(lastRetry.exitCode) < 0) "
+    "&& !(lastRetry.message contains 'OOMKilled') && !(lastRetry.message contains 'deadline')"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "attempts", "message"),
+    [
+        ("exit 1", 1, "retryStrategy.expression evaluated to false"),
+        ("exit 143", 3, "No more retries left"),
+        ("kill -9 $$$$", 3, "No more retries left"),
+    ],
+)
+async def test_an_expression_says_which_ends_are_tried_again(
+    bench: Bench, text: str, attempts: int, message: str
+) -> None:
+    strategy = {"limit": 2, "retryPolicy": "Always", "expression": INFRASTRUCTURE}
+    bench.submit(shell(text, retryStrategy=strategy))
+    status = (await bench.ended())["status"]
+    assert (status["phase"], status["message"], len(status["nodes"])) == ("Failed", message, attempts + 1)
+
+
+async def test_an_attempt_reads_its_number_in_its_environment(bench: Bench, tmp_path: Path) -> None:
+    template = shell(f'echo "$ATTEMPT" >> {tmp_path}/n; exit 1', retryStrategy={"limit": 2})
+    template["container"]["env"] = [{"name": "ATTEMPT", "value": "{{retries}}"}]
+    bench.submit(template)
+    await bench.ended()
+    assert (tmp_path / "n").read_text().split() == ["0", "1", "2"]

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from nbargo_local.controller.durations import humanize, parse_duration, read_stamp
+from nbargo_local.controller.expressions import ExpressionError, holds
 from nbargo_local.controller.names import Object
 from nbargo_local.controller.operation import Call, Operation
 from nbargo_local.controller.parameters import substitute
@@ -88,7 +89,7 @@ def _back_off(op: Operation, parent: Node, strategy: Object) -> bool:
 
 
 def _policy_allows(strategy: Object, last: Node) -> bool:
-    policy = strategy.get("retryPolicy") or "OnFailure"
+    policy = strategy.get("retryPolicy") or ("Always" if strategy.get("expression") else "OnFailure")
     if policy == "OnTransientError":
         return any(text in last.get("message", "") for text in _TRANSIENT)
     if policy not in _RETRIED:
@@ -128,6 +129,21 @@ def _judge(op: Operation, parent: Node, last: Node, strategy: Object) -> None:
         op.tree.mark(parent, last["phase"], last.get("message", ""))
     elif limit is not None and len(op.tree.attempts(parent)) > limit:
         op.tree.mark(parent, last["phase"], "No more retries left")
+    elif strategy.get("expression") and not _holds(op, parent, last, strategy["expression"]):
+        op.tree.mark(parent, last["phase"], "retryStrategy.expression evaluated to false")
+
+
+def _holds(op: Operation, parent: Node, last: Node, expression: str) -> bool:
+    """Tell whether a strategy's expression lets a failed attempt be followed by another one."""
+    exit_code = (last.get("outputs") or {}).get("exitCode")
+    scope = _last_values(last) | {
+        "retries": str(len(op.tree.attempts(parent)) - 1),
+        "lastRetry.exitCode": "-1" if exit_code is None else exit_code,
+    }
+    try:
+        return holds(expression, scope)
+    except ExpressionError as error:
+        raise TemplateError(str(error)) from error
 
 
 def next_attempt(op: Operation, call: Call, parent: Node, template: Object) -> tuple[Call, Object] | None:

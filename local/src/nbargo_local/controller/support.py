@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from nbargo_local.controller.expressions import ExpressionError, check_expression
 from nbargo_local.controller.names import Object
 from nbargo_local.controller.templating import dump
 
@@ -221,7 +222,12 @@ def _outputs(path: str, template: Object) -> None:
 
 
 def _retry(path: str, strategy: Object | None) -> None:
-    _only(path, strategy, frozenset({"limit", "retryPolicy", "backoff"}))
+    _only(path, strategy, frozenset({"limit", "retryPolicy", "backoff", "expression"}))
+    if expression := (strategy or {}).get("expression"):
+        try:
+            check_expression(expression)
+        except ExpressionError as error:
+            raise UnsupportedError(f"{path}.expression: {error}") from error
     _only(
         f"{path}.backoff",
         (strategy or {}).get("backoff"),
