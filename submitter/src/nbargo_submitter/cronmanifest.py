@@ -7,8 +7,6 @@ template is the job's, with a beginning of its own that gives each run its recor
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -16,6 +14,7 @@ from nbargo_shared import labels, run
 from nbargo_shared.definition import DefinitionRecord
 from nbargo_shared.times import to_rfc3339
 from nbargo_submitter import checks, formats, manifest, schedules
+from nbargo_submitter.bundle import runner_source
 from nbargo_submitter.pod import PodSettings
 
 CREATED_VARIABLE: Final = "NBARGO_CREATED"
@@ -30,7 +29,6 @@ _POLICY: Final = (
     "successfulJobsHistoryLimit",
     "failedJobsHistoryLimit",
 )
-_FUTURE: Final = "from __future__ import annotations\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,13 +160,6 @@ def run_template(definition: DefinitionRecord) -> str:
     return template
 
 
-@cache
-def run_source() -> str:
-    """Return the text of the program in a scheduled run's pod: its beginning, then the runner."""
-    start = resources.files("nbargo_submitter").joinpath("run_start.py").read_text("utf-8")
-    return f"{start}\n\n{manifest.runner_source().replace(_FUTURE, '')}"
-
-
 def _schedule(record: DefinitionRecord, policy: CronPolicy) -> dict[str, Any]:
     """Return both members that can hold a schedule; Argo takes no object that has both."""
     if policy.single_schedule:
@@ -207,4 +198,4 @@ def _script(definition: DefinitionRecord, template: str, staging: str, settings:
         CREATED_VARIABLE: "{{workflow.creationTimestamp.s}}",
     }
     directory = str(PurePosixPath(staging, "{{workflow.uid}}"))
-    return manifest.script(variables=variables, directory=directory, source=run_source(), settings=settings)
+    return manifest.script(variables=variables, directory=directory, source=runner_source(), settings=settings)

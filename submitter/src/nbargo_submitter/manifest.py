@@ -1,4 +1,4 @@
-"""The Workflow of a job: one script template, the runner's text, with all that it needs in one environment variable.
+"""The Workflow of a job: one script template, the packed runner, with all that it needs in one environment variable.
 
 Argo replaces every `{{...}}` in a template before it runs it. So nothing that a user typed stands in the template as
 text: the job travels as base64, and a directory with braces is refused. The annotation is not part of a template.
@@ -8,8 +8,6 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from functools import cache
-from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any, Final, TypeVar
 
@@ -17,6 +15,7 @@ from nbargo_shared import labels
 from nbargo_shared import record as job_record
 from nbargo_shared.errors import ConfigError, InputError, RecordError
 from nbargo_shared.record import JobRecord
+from nbargo_submitter.bundle import runner_source
 from nbargo_submitter.parameters import typed
 from nbargo_submitter.pod import PodSettings
 
@@ -76,12 +75,6 @@ def build_workflow(
     manifest: dict[str, Any] = workflow.to_dict()
     check_template(manifest["spec"]["templates"][0])
     return manifest
-
-
-@cache
-def runner_source() -> str:
-    """Return the text of the program that runs in the job's pod."""
-    return resources.files("nbargo_submitter").joinpath("runner.py").read_text("utf-8")
 
 
 def members(settings: PodSettings, own: Mapping[str, str]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 
 from nbargo_shared import outcome
 from nbargo_shared.record import JobRecord
+from nbargo_submitter.bundle import runner_source
 
 JOB_ID = "0b8ff6a5-9f7c-4f1c-9a0e-3a8e6d1f2c77"
 UID = "6f1d3c52-8a3b-4a52-8c3e-d0f0f5b5a111"
@@ -37,7 +37,7 @@ class Job:
 
     def __post_init__(self) -> None:
         self.script = self.directory.parent / "script"  # Argo's name: no suffix
-        self.script.write_text(resources.files("nbargo_submitter").joinpath("runner.py").read_text("utf-8"), "utf-8")
+        self.script.write_text(runner_source(), "utf-8")
 
     @property
     def record(self) -> JobRecord:

@@ -14,7 +14,8 @@ from nbargo_shared import definition as definition_record
 from nbargo_shared import run
 from nbargo_shared.definition import DefinitionRecord
 from nbargo_shared.errors import InputError
-from nbargo_submitter.cronmanifest import Change, CronPolicy, build_cron_workflow, build_patch, merge_patch, run_source
+from nbargo_submitter.bundle import runner_source
+from nbargo_submitter.cronmanifest import Change, CronPolicy, build_cron_workflow, build_patch, merge_patch
 from nbargo_submitter.manifest import MAX_TEMPLATE
 from nbargo_submitter.pod import PodSettings
 
@@ -133,7 +134,7 @@ def test_the_pod_knows_its_run_from_what_argo_puts_in() -> None:
     assert job["parameters"] == {"x": "{{workflow.name}}", "n": 2}
     (outcome,) = template(cron)["outputs"]["parameters"]
     assert outcome["valueFrom"]["path"] == STAGING + "/{{workflow.uid}}/outcome.json"
-    assert template(cron)["script"]["source"] == run_source()
+    assert template(cron)["script"]["source"] == runner_source()
 
 
 def test_argo_replaces_nothing_that_the_user_typed() -> None:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from nbargo_shared import record as job_record
 from nbargo_shared.errors import ConfigError, InputError
 from nbargo_shared.record import JobRecord
-from nbargo_submitter.manifest import MAX_TEMPLATE, build_workflow, runner_source
+from nbargo_submitter.bundle import runner_source
+from nbargo_submitter.manifest import MAX_TEMPLATE, build_workflow
 from nbargo_submitter.pod import PodSettings
 
 RECORD = JobRecord(

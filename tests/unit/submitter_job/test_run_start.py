@@ -1,13 +1,11 @@
 """How a scheduled run begins: its own record, its own directory, its own copy of the input; then it is a job."""
 
-import ast
 import base64
 import json
 import os
 import stat
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,9 @@ from hypothesis import strategies as st
 
 from nbargo_shared import outcome, run
 from nbargo_shared.definition import DefinitionRecord
-from nbargo_submitter import formats, run_start, runner
-from nbargo_submitter.cronmanifest import run_source
+from nbargo_submitter import formats
+from nbargo_submitter.bundle import runner_source
+from nbargo_submitter.runner import start
 from support.notebooks import outputs_of, write
 
 UID = "6f1d3c52-8a3b-4a52-8c3e-d0f0f5b5a111"
@@ -51,7 +50,7 @@ class Pod:
         self.source = self.staging / DEFINITION.definition_id / DEFINITION.files
         self.directory = self.staging / UID
         self.script = folder / "script"
-        self.script.write_text(run_source(), "utf-8")
+        self.script.write_text(runner_source(), "utf-8")
         self.source.mkdir(parents=True)
         (folder / "tmp").mkdir()
         self.environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder / "tmp")}
@@ -96,7 +95,7 @@ def test_the_pod_and_everybody_else_arrive_at_the_same_record(created: int, stem
     text = template(replace(DEFINITION, input_filename=name, output_formats=tuple(dict.fromkeys(names))))
     expected = run.run_record(text, uid=UID, created_ms=created * 1000)
     members = {"output_files": {}, **expected.to_dict()}
-    assert run_start.run_record(json.loads(text), UID, created) == members
+    assert start.run_record(json.loads(text), UID, created) == members
 
 
 def test_a_run_works_on_its_own_copy_and_tells_who_it_is(pod: Pod) -> None:
@@ -170,7 +169,7 @@ def test_a_definition_that_is_deleted_while_its_files_are_copied_leaves_nothing(
         pod.source.parent.rmdir()
 
     monkeypatch.setattr("shutil.copytree", copy_and_delete)
-    assert run_start.copy_input(str(pod.source), str(pod.directory))
+    assert start.copy_input(str(pod.source), str(pod.directory))
     assert list(pod.staging.iterdir()) == []
 
 
@@ -178,20 +177,3 @@ def test_nothing_of_the_job_is_left_in_the_kernels_environment(pod: Pod) -> None
     write(pod.source / DEFINITION.input_filename, "import os; print([n for n in os.environ if 'NBARGO' in n])")
     pod.run()
     assert outputs_of(next(pod.directory.glob("*-AM.ipynb"))) == "['NBARGO_WORKFLOW_UID']\n"
-
-
-def test_the_program_keeps_to_the_rules_of_the_manifest() -> None:
-    source = run_source()
-    ast.parse(source, feature_version=(3, 8))
-    assert "{{" not in source
-    compile(source, "script", "exec")
-    imports = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import | ast.ImportFrom)]
-    names = {alias.name if isinstance(node, ast.Import) else node.module for node in imports for alias in node.names}
-    assert {str(name).partition(".")[0] for name in names} <= sys.stdlib_module_names
-
-
-def test_the_two_halves_of_the_program_share_no_name_but_their_imports() -> None:
-    modules = {name for name, value in vars(run_start).items() if type(value) is type(time) or name == "Any"}
-    own = {name for name in vars(run_start) if not name.startswith("__")} - modules - {"annotations"}
-    assert own
-    assert not own & set(vars(runner))

@@ -248,7 +248,9 @@ def test_a_directory_that_is_not_mounted_is_said(make_job: MakeJob) -> None:
 
 def test_a_missing_job_is_said(make_job: MakeJob) -> None:
     job = make_job()
-    job.script.write_text(job.script.read_text().replace('pop("NBARGO_JOB")', 'pop("NBARGO_JOB")[:8]'))
+    job.script.write_text(
+        "import os\nos.environ['NBARGO_JOB'] = os.environ['NBARGO_JOB'][:8]\n" + job.script.read_text()
+    )
 
     status, log = job.run()
 

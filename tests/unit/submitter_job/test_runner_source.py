@@ -2,8 +2,8 @@
 
 import ast
 import json
+import subprocess
 import sys
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbargo_shared import outcome
-from nbargo_submitter import runner
+from nbargo_submitter import bundle
+from nbargo_submitter.runner import files
+from nbargo_submitter.runner.errors import RunError
+from nbargo_submitter.runner.run import MAX_FILES, MAX_OUTCOME, Run
 
-SOURCE = resources.files("nbargo_submitter").joinpath("runner.py").read_text("utf-8")
+SOURCES = [bundle.runner_source(), *(text.decode() for text in bundle.modules().values())]
 
 
-def make_run(directory: Path, **record: Any) -> runner.Run:
+def make_run(directory: Path, **record: Any) -> Run:
     base = {
         "version": 1,
         "job_id": "0b8ff6a5-9f7c-4f1c-9a0e-3a8e6d1f2c77",
@@ -27,30 +30,46 @@ def make_run(directory: Path, **record: Any) -> runner.Run:
         "create_time": 1,
     }
     job = {"record": {**base, **record}, "directory": str(directory), "parameters": {}, "kernel": None}
-    return runner.Run(job, "a-uid")
+    return Run(job, "a-uid")
 
 
-def written(run: runner.Run, state: str = "failed") -> outcome.Outcome:
+def written(run: Run, state: str = "failed") -> outcome.Outcome:
     run.write_outcome(state)
     return outcome.parse((run.directory / "outcome.json").read_bytes())
 
 
 def test_its_syntax_is_that_of_python_3_8() -> None:
-    ast.parse(SOURCE, feature_version=(3, 8))
+    for source in SOURCES:
+        ast.parse(source, feature_version=(3, 8))
 
 
 def test_it_holds_nothing_that_argo_would_replace() -> None:
-    assert "{{" not in SOURCE
+    assert "{{" not in bundle.runner_source()
 
 
-def test_it_imports_the_standard_library_alone() -> None:
-    imports = [node for node in ast.walk(ast.parse(SOURCE)) if isinstance(node, ast.Import | ast.ImportFrom)]
-    names = {alias.name if isinstance(node, ast.Import) else node.module for node in imports for alias in node.names}
-    assert {str(name).partition(".")[0] for name in names} <= sys.stdlib_module_names
+def test_it_imports_the_standard_library_and_its_own_modules_alone() -> None:
+    nodes = [node for source in SOURCES for node in ast.walk(ast.parse(source))]
+    whole = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    parts = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    assert {name.partition(".")[0] for name in whole | parts} <= sys.stdlib_module_names
+    own = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and node.level}
+    assert {f"{name}.py" for name in own} <= set(bundle.modules())
+
+
+def test_the_same_modules_are_the_same_bytes() -> None:
+    assert bundle.packed() == bundle.packed()
+
+
+def test_it_can_be_read_as_its_first_lines_say(tmp_path: Path) -> None:
+    source = bundle.runner_source()
+    command = source.splitlines()[1].removeprefix("#").strip()
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, input=source, text=True, check=True)
+    unpacked = {path.name: path.read_bytes() for path in (tmp_path / bundle.PACKAGE).iterdir()}
+    assert unpacked == bundle.modules()
 
 
 def test_its_limits_are_those_of_the_readers() -> None:
-    assert (runner.MAX_OUTCOME, runner.MAX_FILES) == (outcome.MAX_BYTES, outcome.MAX_FILES)
+    assert (MAX_OUTCOME, MAX_FILES) == (outcome.MAX_BYTES, outcome.MAX_FILES)
     assert {state.value for state in outcome.State} == {"running", "completed", "failed", "interrupted"}
 
 
@@ -59,7 +78,7 @@ def test_any_error_can_be_read_back(
     tmp_path_factory: pytest.TempPathFactory, name: str, message: str, cell: int | None
 ) -> None:
     run = make_run(tmp_path_factory.getbasetemp())
-    run.error = runner.RunError(name, message, cell)
+    run.error = RunError(name, message, cell)
     assert str(written(run).error) == str(run.error)
 
 
@@ -73,12 +92,12 @@ def test_any_error_can_be_read_back(
     ],
 )
 def test_terminal_escapes_do_not_reach_the_message(shown: str, plain: str) -> None:
-    assert runner.RunError("E", shown).message == plain
+    assert RunError("E", shown).message == plain
 
 
 def test_a_long_message_is_cut(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    run.error = runner.RunError("N" * 1000, "🦆" * 100_000, 1)
+    run.error = RunError("N" * 1000, "🦆" * 100_000, 1)
     error = written(run).error
     assert error is not None
     assert (len(error.name), len(error.message), error.message[-1]) == (256, 16_000, "…")
@@ -86,8 +105,8 @@ def test_a_long_message_is_cut(tmp_path: Path) -> None:
 
 def test_only_the_first_reason_counts(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    run.fail(runner.RunError("First", ""))
-    run.fail(runner.RunError("Second", ""))
+    run.fail(RunError("First", ""))
+    run.fail(RunError("Second", ""))
     assert str(written(run).error) == "First"
 
 
@@ -106,7 +125,7 @@ def test_an_outcome_fits_its_limit_whatever_is_in_it(tmp_path: Path) -> None:
     for number in range(500):
         (folder / f"{number}.txt").touch()
     run = make_run(tmp_path, package_input_folder=True, parameters={"p": "x" * 60_000})
-    run.error = runner.RunError("E", "🦆" * 20_000)
+    run.error = RunError("E", "🦆" * 20_000)
     left = written(run)
     assert (tmp_path / "outcome.json").stat().st_size <= outcome.MAX_BYTES
     assert left.files
@@ -126,7 +145,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "file"
     target.write_bytes(b"old")
     with pytest.raises(TypeError):
-        runner.write_whole(target, None)  # type: ignore[arg-type]
+        files.write_whole(target, None)  # type: ignore[arg-type]
     assert target.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -134,7 +153,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_papermill_reads_a_path_as_it_is(name: str) -> None:
     path = Path("/job", name)
-    assert runner.literal(path).format(a=1) == str(path)
+    assert files.literal(path).format(a=1) == str(path)
 
 
 def test_a_pods_first_outcome_says_that_it_runs(tmp_path: Path) -> None:

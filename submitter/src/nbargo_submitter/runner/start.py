@@ -1,20 +1,23 @@
-"""How the pod of a scheduled run begins: it makes an ordinary job of what all runs of a definition are given.
+"""How a scheduled run begins: it makes an ordinary job of what all runs of a definition are given.
 
-Its text stands before the runner's in the script template of a CronWorkflow, under the same rules: the standard library
-alone, the syntax of Python 3.8, no two opening braces in a row. It reads NBARGO_JOB, whose record is a run template
-(nbargo_shared.run), whose directory is the staging area, and whose member source is the folder with the definition's
-files; NBARGO_WORKFLOW_UID; and NBARGO_CREATED, the Workflow's creationTimestamp in seconds. The files are copied into
-the run's own directory, so that the run keeps its input as it was when it started.
+Its job has a run template (nbargo_shared.run) for a record, the staging area for a directory, and one more member:
+source, the folder with the definition's files. NBARGO_CREATED is the Workflow's creationTimestamp in seconds. The files
+are copied into the run's own directory, so that the run keeps its input as it was when it started.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import shutil
 import time
 from typing import Any
+
+
+def begin(job: dict[str, Any], workflow_uid: str, created: int) -> dict[str, Any]:
+    """Return the job of one run; its member problem says why it cannot run, if anything went wrong."""
+    directory = os.path.join(job["directory"], workflow_uid)  # noqa: PTH118 - as below
+    record = run_record(job["record"], workflow_uid, created)
+    return dict(job, record=record, directory=directory, problem=copy_input(job["source"], directory))
 
 
 def run_record(template: dict[str, Any], uid: str, created: int) -> dict[str, Any]:
@@ -48,17 +51,3 @@ def copy_input(source: str, directory: str) -> str | None:
             os.makedirs(directory, exist_ok=True)  # noqa: PTH103 - as above
         return "the files of the job definition could not be copied: " + str(error)
     return None
-
-
-def begin_run() -> None:
-    """Rewrite NBARGO_JOB to what the runner reads."""
-    job = json.loads(base64.b64decode(os.environ["NBARGO_JOB"]))
-    uid, created = os.environ["NBARGO_WORKFLOW_UID"], int(os.environ.pop("NBARGO_CREATED"))
-    job["record"] = run_record(job["record"], uid, created)
-    job["directory"] = os.path.join(job["directory"], uid)  # noqa: PTH118 - as above
-    job["problem"] = copy_input(job.pop("source"), job["directory"])
-    os.environ["NBARGO_JOB"] = base64.b64encode(json.dumps(job).encode()).decode()
-
-
-if __name__ == "__main__":
-    begin_run()

@@ -1,0 +1,90 @@
+"""Telling people and programs that a job has ended, by Slack, e-mail and webhook.
+
+It happens last, when the outcome is written, and nothing that goes wrong here changes how the job ended: each target
+has one line in the log, whether it was told or why not. The time for all of them together is bounded, because the pod
+lives on meanwhile, and one that was told to end is killed soon.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from .notify_http import Clock, TellError
+from .notify_mail import tell_mail
+from .notify_slack import tell_slack
+from .notify_webhook import tell_webhook
+
+if TYPE_CHECKING:
+    from .report import Report
+
+LOG = logging.getLogger("nbargo")
+SECONDS = 30.0
+HURRIED_SECONDS = 8.0  # after SIGTERM: a pod has 30 s, of which ending the kernel may have taken 10
+TELLERS = {"slack": tell_slack, "email": tell_mail, "webhook": tell_webhook}
+VARIABLES = (("slack", "token"), ("email", "user"), ("email", "password"), ("webhook", "secret"))
+
+
+def take_secrets(settings: dict[str, Any]) -> dict[str, str]:
+    """Return the secrets by variable, and take them out of the environment, which the notebook's kernel inherits."""
+    names = {settings.get(kind, {}).get(member) for kind, member in VARIABLES}
+    return {name: os.environ.pop(name) for name in names if name and name in os.environ}
+
+
+def notify(settings: dict[str, Any], report: Report, secrets: dict[str, str]) -> list[str]:
+    """Tell everybody that the settings name of the end of a job; never raises.
+
+    The settings are the member `notify` of NBARGO_JOB. Returns the problems, which are in the log already.
+    """
+    kinds = [kind for kind in TELLERS if kind in settings] if wanted(settings.get("on"), report) else []
+    clock = Clock(HURRIED_SECONDS if report.state == "interrupted" else SECONDS)
+    problems: dict[str, list[str]] = {}
+    workers = []
+    for kind in kinds:
+        # A thread, because not every step has a time limit of its own (a name server may not answer), and a daemon,
+        # because the program ends without it.
+        arguments = (problems, kind, settings[kind], report, secrets, clock)
+        workers.append(threading.Thread(target=_tell, args=arguments, daemon=True))
+        workers[-1].start()
+    for worker in workers:
+        worker.join(clock.left())
+    for kind in kinds:
+        late = f"{label(kind, settings[kind])} could not be told within {clock.seconds:g} s"
+        for problem in problems.setdefault(kind, [late]):
+            LOG.error("%s", problem)
+        if not problems[kind]:
+            LOG.info("Notified %s", label(kind, settings[kind]))
+    return [problem for kind in kinds for problem in problems[kind]]
+
+
+def wanted(on: Any, report: Report) -> bool:
+    """Return whether somebody wants to know of such an end."""
+    return on == "both" or on == ("success" if report.succeeded else "failure")
+
+
+def label(kind: str, target: dict[str, Any]) -> str:
+    """Return what a person calls a target."""
+    if kind == "slack":
+        return "Slack " + str(target.get("channel"))
+    if kind == "email":
+        return "by e-mail: " + ", ".join(target.get("to", ()))
+    return "the webhook"
+
+
+def _tell(
+    problems: dict[str, list[str]],
+    kind: str,
+    target: dict[str, Any],
+    report: Report,
+    secrets: dict[str, str],
+    clock: Clock,
+) -> None:
+    try:
+        found = [f"{label(kind, target)}: {problem}" for problem in TELLERS[kind](target, report, secrets, clock)]
+    except TellError as error:
+        found = [f"{label(kind, target)} could not be told: {error}"]
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not touch the job
+        found = [f"{label(kind, target)} could not be told: {type(error).__name__}: {error}"]
+    problems[kind] = found
