@@ -213,3 +213,50 @@ async def test_a_watch_cut_in_each_of_its_lines_is_read_on_from_the_last_whole_o
             it.jobs.do(action, 0)
             await it.true(within=HEALS_WITHIN)
         assert it.lists == lists
+
+
+@pytest.mark.parametrize("seed", range(1, 8))
+@pytest.mark.parametrize("lasts", [5, 20, 60, 130])
+async def test_after_an_outage_that_forgot_the_history_both_streams_are_listed_in_time(lasts: int, seed: int) -> None:
+    async with faulty() as it, TcpProxy(it.scene.server.port) as proxy:
+        it.run(0)
+        follower = await it.following(url=f"http://127.0.0.1:{proxy.port}", seed=seed)
+        await it.clock.until(lambda: len(it.plan.of("watch")) == 2, within=HEALS_WITHIN)
+        heal = await _refuse(proxy)
+        await it.clock.run(lasts)
+        it.jobs.do("succeed", 0)
+        for stream in (STREAM, "cronworkflows"):
+            it.plan.add("watch", expired(), times=1, resource=stream)
+        await heal()
+        await it.true(within=HEALS_WITHIN)
+        lists = 4  # two at the start
+        await it.clock.until(lambda: follower.telemetry.lists == lists, within=60)
+
+
+async def test_while_the_server_fails_one_stream_asks_for_both() -> None:
+    async with faulty() as it:
+        it.run(0)
+        await it.following()
+        await it.clock.until(lambda: len(it.plan.of("watch")) == 2, within=HEALS_WITHIN)
+        it.plan.add("watch", refuse(503))
+        it.plan.add("list", refuse(503))
+        it.plan.cut()
+        before = len(it.plan.of("watch", "cronworkflows"))
+        await it.clock.run(50)
+        assert len(it.plan.of("watch", "cronworkflows")) - before <= 1
+        assert it.watches + it.lists > 5
+
+
+async def test_a_stream_whose_leader_has_trouble_of_its_own_asks_for_itself() -> None:
+    async with faulty() as it:
+        it.run(0)
+        follower = await it.following()
+        await it.clock.until(lambda: len(it.plan.of("watch")) == 2, within=HEALS_WITHIN)
+        it.plan.add("watch", refuse(503), resource=STREAM)
+        it.plan.add("list", refuse(503), resource=STREAM)
+        it.plan.cut()
+        before = len(it.plan.of("watch", "cronworkflows"))
+        await it.clock.run(150)
+        assert len(it.plan.of("watch", "cronworkflows")) > before
+        assert follower.telemetry.degraded
+        assert all(part.startswith(STREAM) for part in follower.telemetry.degraded)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cluster.faults.sidecar import STREAMS
+from cluster.faults.sidecar import READY_SECONDS, STREAMS
 from support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ def test_a_watch_that_was_cut_gets_a_410_and_a_list_makes_the_rows_right(
     assert sidecar.retries("expired") == 0
     relay.mend()
     sidecar.wait_for_rows(jobs.expected)
-    eventually(lambda: sidecar.metrics()["lists_total"] == 2 * STREAMS, what="the lists are complete")
+    eventually(
+        lambda: sidecar.metrics()["lists_total"] == 2 * STREAMS, what="the lists are complete", seconds=READY_SECONDS
+    )
     assert sidecar.retries("expired") == STREAMS
     jobs.live("Pending", "Running", "Succeeded")
     sidecar.wait_for_rows(jobs.expected)
@@ -67,5 +69,7 @@ def test_a_killed_watchers_checkpoint_gets_a_410_and_a_list_makes_the_rows_right
     forget_history(control_plane)
     sidecar.start()
     sidecar.wait_for_rows(jobs.expected)
-    eventually(lambda: sidecar.metrics()["lists_total"] == STREAMS, what="the lists are complete")
+    eventually(
+        lambda: sidecar.metrics()["lists_total"] == STREAMS, what="the lists are complete", seconds=READY_SECONDS
+    )
     assert sidecar.streams_that_met("expired").count("workflows") == 1

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from cluster.access import unique
-from cluster.faults.sidecar import STREAMS
+from cluster.faults.sidecar import READY_SECONDS, STREAMS
 from cluster.kube import ApiError, Kube
 from support.waiting import eventually
 
@@ -130,7 +130,7 @@ def test_it_backs_off_and_heals(
         jobs.expected[running[1]] = "FAILED"
         jobs.live("Pending", "Running", "Failed")
         relay.mend()
-        eventually(lambda: sidecar.retries("throttled") >= 3, what="the watcher was turned away three times")
+        eventually(lambda: sidecar.retries("throttled") >= 3, what="turned away three times", seconds=READY_SECONDS)
         assert is_turned_away(kubeconfig, cluster), "the seats were full all the time"
         met = measured(cluster, "rejected_requests_total", level) - rejected - 1
         assert 2 <= met <= 6 * STREAMS  # the first of the three may be from before the count

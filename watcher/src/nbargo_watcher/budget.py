@@ -52,7 +52,10 @@ SINGLE: Final = Bucket(burst=5, rate=1 / 10, level=5)
 
 
 class Purse:
-    """The bucket that the streams of one namespace pay from.
+    """The bucket that the streams of one namespace pay from, and word of whether its first stream gets answers.
+
+    Two streams that ask a server in trouble for themselves use up what the rows of the jobs need when it is well again.
+    So the stream of the jobs asks, and the other waits for its success.
 
     Args:
         bucket: What is in it.
@@ -60,6 +63,25 @@ class Purse:
 
     def __init__(self, bucket: Bucket = NAMESPACE) -> None:
         self.bucket = bucket
+        self._answered = anyio.Event()
+
+    def tell(self, *, answered: bool) -> None:
+        """Take down whether the stream of the jobs has just got what it asked for."""
+        if answered:
+            self._answered.set()
+        elif self._answered.is_set():
+            self._answered = anyio.Event()
+
+    async def follow(self, *, seconds: float) -> None:
+        """Wait until the stream of the jobs gets answers, then pay for a request.
+
+        Args:
+            seconds: How long at most: that stream's trouble may be its own.
+        """
+        with anyio.move_on_after(seconds):
+            await self._answered.wait()
+        wait, self.bucket = self.bucket.take(now=anyio.current_time())
+        await anyio.sleep(wait)
 
 
 class Budget:

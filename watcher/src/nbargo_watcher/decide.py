@@ -33,6 +33,8 @@ QUIET_LIMIT: Final = 3
 REFUSED_LIMIT: Final = 3
 """So many failures before a refused permission is taken for an administrator's matter. A kube-apiserver that was just
 started refuses everybody for a few seconds, until it has read its roles (bench/fleet.py, `restart`)."""
+FOLLOWS_FOR: Final = 120.0
+"""Seconds that a stream waits for the one that it follows when the server is at fault; then it asks for itself."""
 TRIES: Final = 5
 """Attempts of a run that is to end (`--once`): with the backoff about ten seconds."""
 
@@ -70,19 +72,23 @@ class History:
         failures: Failures since the stream was last healthy; the exponent of the backoff.
         failed_at: Time of the last failure, seconds of a monotonic clock.
         expiries: Expired lists in a row.
+        lost: Watches in a row whose place the server did not know, or no longer.
         shorts: Short watches in a row.
         broken: Watches in a row that broke, failed in the server or made no sense, and brought nothing.
         quiet: Silent watches in a row.
         finite: Whether the run is to end: then it stops after TRIES failures, or at one that waiting does not mend.
+        follows: Whether another stream asks first when the server is at fault.
     """
 
     failures: int = 0
     failed_at: float = float("-inf")
     expiries: int = 0
+    lost: int = 0
     shorts: int = 0
     broken: int = 0
     quiet: int = 0
     finite: bool = False
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +100,7 @@ class Decision:
         delay: Seconds to wait before.
         paged: Whether a list comes in pages. One that keeps expiring between its pages is asked for in one piece.
         new_token: Whether the credentials must be read again first.
+        follow: Whether to wait, after the delay, until the stream that is followed gets answers again.
         degraded: Why the stream does not do its work, for whoever looks from outside; "" if it does.
     """
 
@@ -101,12 +108,15 @@ class Decision:
     delay: float = 0.0
     paged: bool = True
     new_token: bool = False
+    follow: bool = False
     degraded: str = ""
 
 
 _SUCCESSES: Final = frozenset({What.LISTED, What.ENDED, What.IDLE, What.DUE})
 _RELISTED: Final = frozenset({What.EXPIRED, What.TOO_LARGE, What.INVALID, What.MISSING, What.DUE})
+_LOST: Final = frozenset({What.EXPIRED, What.TOO_LARGE})
 _BROKEN: Final = frozenset({What.CUT, What.GARBLED, What.SERVER})
+_SERVERS_OWN: Final = frozenset({What.UNREACHABLE, What.CUT, What.GARBLED, What.THROTTLED, What.SERVER})
 _HOPELESS: Final = frozenset({What.FORBIDDEN, What.MISSING, What.INVALID})
 _TOLD_LATER: Final = frozenset({What.ENDED, What.CUT, What.EXPIRED, What.TOO_LARGE})
 _TOLD_FROM: Final = 3
@@ -129,12 +139,14 @@ def decide(
     if history.finite and _is_over(happened, history, failed=failed):
         return Decision(action=Action.STOP, degraded=_complaint(happened) if failed else ""), history, budget
     action = _action(happened, history)
-    wait, left = budget.take(now=now)
+    follow = history.follows and happened.fault.what in _SERVERS_OWN
+    wait, left = (0.0, budget) if follow else budget.take(now=now)  # what waits for another pays when it asks
     decision = Decision(
         action=action,
         delay=max(wait, _delay(happened, history, failed=failed, draw=draw)),
         paged=history.expiries <= 1,
         new_token=happened.fault.what is What.UNAUTHORISED,
+        follow=follow,
         degraded=_complaint(happened) if failed and _is_told(happened, history) else "",
     )
     return decision, _settle(history, action), left
@@ -158,6 +170,7 @@ def _remember(happened: Happened, history: History, *, failed: bool, now: float)
         failures=failures + 1 if failed else failures,
         failed_at=now if failed else history.failed_at,
         expiries=_count(history.expiries, on=what is What.EXPIRED and happened.listing, off=what is What.LISTED),
+        lost=_count(history.lost, on=what in _LOST and not happened.listing, off=happened.lines > 0),
         shorts=_count(history.shorts, on=_is_short(happened), off=happened.lines > 0 or what is What.ENDED),
         broken=_count(history.broken, on=broken, off=happened.lines > 0),
         quiet=_count(history.quiet, on=what is What.IDLE and not happened.lines, off=happened.lines > 0),
@@ -200,7 +213,9 @@ def _delay(happened: Happened, history: History, *, failed: bool, draw: float) -
     if happened.fault.what is What.FORBIDDEN and history.failures > REFUSED_LIMIT:
         ceiling = BACKOFF_CAP  # an administrator has to act: there is no use in trying soon
         return max(floor, ceiling / 2 + draw * ceiling / 2)
-    ceiling = min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** min(history.failures - 1, 10))
+    # The first word of a server that was away is often that it has forgotten our place: it answers, so no longer wait.
+    failures = 1 if happened.fault.what in _LOST and history.lost == 1 else history.failures
+    ceiling = min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** min(failures - 1, 10))
     # The jitter comes on top of the floor, so that watchers that were sent away together do not come back together.
     return floor + draw * min(ceiling, max(BACKOFF_BASE, BACKOFF_CAP - floor))
 

@@ -195,7 +195,7 @@ async def work(
         purses = {namespace: Purse() for namespace in ground.settings.namespaces}
         yield Work(
             reflectors=_reflectors(ground, workflows, projector, hooks, purses),
-            cron_reflectors=_reflectors(ground, crons, projector, hooks, purses),
+            cron_reflectors=_reflectors(ground, crons, projector, hooks, purses, follows=True),
             projector=projector,
             store=store,
             listed=listed,
@@ -220,7 +220,13 @@ def _archive(ground: Ground) -> Callable[[str], Awaitable[Observed | None]] | No
 
 
 def _reflectors(
-    ground: Ground, sources: Sources, projector: Projector, hooks: Hooks, purses: Mapping[str, Purse]
+    ground: Ground,
+    sources: Sources,
+    projector: Projector,
+    hooks: Hooks,
+    purses: Mapping[str, Purse],
+    *,
+    follows: bool = False,
 ) -> tuple[Reflector, ...]:
     return tuple(
         Reflector(
@@ -232,6 +238,7 @@ def _reflectors(
             hooks=hooks,
             purse=Purse(SINGLE) if ground.settings.once else purses[namespace],
             finite=ground.settings.once,
+            follows=follows and not ground.settings.once,
         )
         for namespace, source in sources.by_namespace.items()
     )

@@ -13,7 +13,7 @@ import anyio
 
 from nbargo_watcher import faults
 from nbargo_watcher.budget import Purse
-from nbargo_watcher.decide import Action, Decision, Happened, History, decide
+from nbargo_watcher.decide import FOLLOWS_FOR, Action, Decision, Happened, History, decide
 from nbargo_watcher.decode import Bookmark, Page, Poison
 from nbargo_watcher.delivery import Delivery
 from nbargo_watcher.faults import Fault, FaultError, What
@@ -56,6 +56,7 @@ class Reflector:
         purse: What bounds the lists and watches that it begins.
         hooks: Whom to tell.
         finite: Whether the run is to end after one complete list.
+        follows: Whether another stream of the purse asks first when the server is at fault.
 
     Attributes:
         scope: The stream's name.
@@ -73,6 +74,7 @@ class Reflector:
         purse: Purse,
         hooks: Hooks | None = None,
         finite: bool = False,
+        follows: bool = False,
     ) -> None:
         self.scope = source.scope
         self.caught_up = anyio.Event()
@@ -81,7 +83,7 @@ class Reflector:
         self._telemetry = telemetry
         self._rng = rng
         self._hooks = hooks or Hooks()
-        self._history = History(finite=finite)
+        self._history = History(finite=finite, follows=follows)
         self._purse = purse
         self._due = 0.0
         self._resource_version = ""
@@ -134,12 +136,15 @@ class Reflector:
             self._source.renew()
         if decision.delay:
             await anyio.sleep(decision.delay)
+        if decision.follow:
+            await self._purse.follow(seconds=FOLLOWS_FOR)
         listing = decision.action is Action.RELIST
         began, self._lines = anyio.current_time(), 0
         try:
             fault = Fault(what=await (self._list(paged=decision.paged) if listing else self._watch()))
         except FaultError as error:
             fault = error.fault
+            self._tell(answered=False)
         return Happened(fault=fault, listing=listing, lasted=anyio.current_time() - began, lines=self._lines)
 
     def _decide(self, happened: Happened) -> Decision:
@@ -174,6 +179,7 @@ class Reflector:
         self._resource_version = first.resource_version
         self._plan_list()
         self._telemetry.lists += 1
+        self._tell(answered=True)
         self._ready()
         self._hooks.listed()
         return What.LISTED
@@ -192,7 +198,12 @@ class Reflector:
         async with self._source.watch(self._resource_version, rng=self._rng) as watch:
             self._telemetry.watches += 1
             self._telemetry.degrade(self.scope, "")
+            self._tell(answered=True)
             return await self._follow(watch)
+
+    def _tell(self, *, answered: bool) -> None:
+        if not self._history.follows:
+            self._purse.tell(answered=answered)
 
     async def _follow(self, watch: Watch) -> What:
         while True:
