@@ -85,7 +85,7 @@ def traits() -> str:
 
     def rows() -> Iterator[tuple[str, ...]]:
         for name, trait in ArgoScheduler.class_traits(config=True).items():
-            if trait.this_class is ArgoSettings:
+            if issubclass(ArgoSettings, trait.this_class):
                 text = " ".join(trait.help.split())
                 yield (
                     f"`{name}`",

@@ -16,6 +16,7 @@ from nbargo_shared.times import to_rfc3339
 from nbargo_submitter import checks, formats, manifest, schedules
 from nbargo_submitter.bundle import runner_source
 from nbargo_submitter.pod import PodSettings
+from nbargo_submitter.run_settings import RunSettings
 
 CREATED_VARIABLE: Final = "NBARGO_CREATED"
 DEFAULT_DEADLINE: Final = 3600
@@ -29,6 +30,7 @@ _POLICY: Final = (
     "successfulJobsHistoryLimit",
     "failedJobsHistoryLimit",
 )
+_AS_USUAL: Final = RunSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,13 @@ class Change:
 
 
 def build_cron_workflow(
-    *, definition: DefinitionRecord, user: str, staging: str, settings: PodSettings, policy: CronPolicy
+    *,
+    definition: DefinitionRecord,
+    user: str,
+    staging: str,
+    settings: PodSettings,
+    policy: CronPolicy,
+    run_settings: RunSettings = _AS_USUAL,
 ) -> dict[str, Any]:
     """Return the CronWorkflow of a definition that has a schedule, as the Kubernetes API takes it.
 
@@ -74,6 +82,7 @@ def build_cron_workflow(
         staging: The staging area, absolute, as the pod sees it.
         settings: The pod's.
         policy: The schedule's.
+        run_settings: How the notebook is run.
 
     Raises:
         InputError: The definition or a parameter is not usable, a path holds braces, or it is all too large.
@@ -87,7 +96,7 @@ def build_cron_workflow(
         name=manifest.check_name(labels.object_name(definition.definition_id)),
         labels={**settings.labels, **own},
         annotations={**settings.annotations, labels.DEFINITION_ANNOTATION: definition.to_json()},
-        templates=[_script(definition, template, staging, settings)],
+        templates=[_script(definition, template, staging, settings, run_settings)],
         schedules=[definition.schedule or ""],
         timezone=definition.timezone or schedules.UTC,
         cron_suspend=not definition.active,
@@ -185,17 +194,21 @@ def merge_patch(old: Any, new: Any) -> Any:
     return removed | changed
 
 
-def _script(definition: DefinitionRecord, template: str, staging: str, settings: PodSettings) -> Any:
+def _script(
+    definition: DefinitionRecord, template: str, staging: str, settings: PodSettings, run_settings: RunSettings
+) -> Any:
     manifest.check_directory(staging)
     job = {
         "record": json.loads(template),
         "directory": staging,
         "source": str(PurePosixPath(staging, definition.definition_id, definition.files)),
-        "kernel": None,
+        **run_settings.job(),
     }
     variables = {
         manifest.JOB_VARIABLE: manifest.encoded(job, parameters=definition.parameters),
         CREATED_VARIABLE: "{{workflow.creationTimestamp.s}}",
     }
     directory = str(PurePosixPath(staging, "{{workflow.uid}}"))
-    return manifest.script(variables=variables, directory=directory, source=runner_source(), settings=settings)
+    return manifest.script(
+        variables=variables, directory=directory, source=runner_source(), settings=settings, run=run_settings
+    )

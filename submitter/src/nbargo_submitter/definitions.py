@@ -247,13 +247,15 @@ class Definitions:
         """Return a definition's CronWorkflow, which is also how everything in it is checked."""
         environment = await self._intake.environment(record.runtime_environment_name)
         checks.check_formats(list(record.output_formats), environment)
+        plan = self._intake.plan(record, environment)
         return await asyncio.to_thread(
             cronmanifest.build_cron_workflow,
             definition=record,
             user=self._user,
             staging=str(self._staging.root),
-            settings=self._intake.pod(environment),
+            settings=plan.pod,
             policy=self._intake.policy,
+            run_settings=plan.run,
         )
 
     async def _store_new(self, record: DefinitionRecord, cron: dict[str, Any]) -> None:

@@ -79,6 +79,7 @@ class ArgoEnvironmentManager(EnvironmentManager):
 
     def __init__(self) -> None:
         self.environments: Sequence[Environment] = (DEFAULT_ENVIRONMENT,)
+        self.compute_types: Sequence[str] = ()
 
     def list_environments(self) -> list[RuntimeEnvironment]:
         """Return the environments as jupyter-scheduler describes them."""
@@ -90,6 +91,8 @@ class ArgoEnvironmentManager(EnvironmentManager):
                 file_extensions=["ipynb"],
                 output_formats=list(environment.output_formats),
                 metadata={"image": environment.image} if environment.image else None,
+                compute_types=list(self.compute_types) or None,
+                default_compute_type=next(iter(self.compute_types), None),
             )
             for environment in self.environments
         ]

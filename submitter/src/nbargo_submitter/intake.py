@@ -1,6 +1,7 @@
 """What the scheduler's settings make of a request: which notebook it means, which environment, which kind of pod."""
 
 import asyncio
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,26 @@ from jupyter_core.utils import ensure_async
 from jupyter_scheduler.environments import EnvironmentRetrievalError
 from jupyter_scheduler.models import RuntimeEnvironment
 
+from nbargo_shared.definition import DefinitionRecord
 from nbargo_shared.errors import ConfigError
 from nbargo_shared.record import JobRecord
-from nbargo_submitter import checks, manifest
+from nbargo_submitter import checks, compute_types, manifest, notices, options
 from nbargo_submitter.cronmanifest import CronPolicy
 from nbargo_submitter.pod import PodSettings
+from nbargo_submitter.run_settings import RunSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a job, or each run of a definition, is made of beside its record.
+
+    Attributes:
+        pod: How its pod is made.
+        run: How its notebook is run.
+    """
+
+    pod: PodSettings
+    run: RunSettings
 
 
 class Intake:
@@ -64,17 +80,35 @@ class Intake:
             raise ConfigError(f"The environments cannot be listed: {error}") from error
         return checks.choose_environment(list(found), name)
 
-    def pod(self, environment: RuntimeEnvironment) -> PodSettings:
-        """Return how a job's pod is made.
+    def plan(self, record: JobRecord | DefinitionRecord, environment: RuntimeEnvironment) -> Plan:
+        """Return what a job, or each run of a definition, is made of.
 
         Args:
+            record: The job or the definition.
             environment: The environment that was chosen.
 
         Raises:
-            ConfigError: There is no image.
+            InputError: Its size or another of its settings is not usable, or more than is allowed.
+            ConfigError: There is no image, or a setting of the sizes is wrong.
         """
-        settings: PodSettings = self._scheduler.pod_settings((environment.metadata or {}).get("image", ""))
-        return settings
+        scheduler = self._scheduler
+        settings: PodSettings = scheduler.pod_settings((environment.metadata or {}).get("image", ""))
+        wanted = options.parse(record.runtime_environment_parameters, scheduler.bounds(frozenset(settings.env)))
+        notify = notices.job_member(wanted.notify, scheduler.notifications)
+        secrets = notices.variables(wanted.notify, scheduler.notifications)
+        sizes = compute_types.from_settings(scheduler.compute_types, default=scheduler.default_compute_type)
+        offered = [size for name, size in sizes.items() if name in (environment.compute_types or ())]
+        size = compute_types.choose(offered, record.compute_type)
+        pod = compute_types.sized(settings, size, wanted, gpu_resource=scheduler.gpu_resource)
+        return Plan(
+            pod=replace(pod, env={**pod.env, **secrets}),
+            run=RunSettings(
+                timeout=wanted.timeout,
+                retries=wanted.retries,
+                retry_failures=wanted.retry_failures,
+                notify=notify or None,
+            ),
+        )
 
     def workflow(self, record: JobRecord, environment: RuntimeEnvironment) -> dict[str, Any]:
         """Return the Workflow of a job. Blocks.
@@ -84,13 +118,15 @@ class Intake:
             environment: The environment that was chosen.
 
         Raises:
-            InputError: The record or a parameter is not usable.
+            InputError: The record, one of its settings, or a parameter is not usable.
             ConfigError: A setting is not one that Argo or Kubernetes knows.
         """
         scheduler = self._scheduler
+        plan = self.plan(record, environment)
         return manifest.build_workflow(
             record=record,
             user=scheduler.user,
             directory=str(scheduler.staging.folder(record.job_id)),
-            settings=self.pod(environment),
+            settings=plan.pod,
+            run=plan.run,
         )

@@ -18,10 +18,12 @@ from nbargo_shared.record import JobRecord
 from nbargo_submitter.bundle import runner_source
 from nbargo_submitter.parameters import typed
 from nbargo_submitter.pod import PodSettings
+from nbargo_submitter.run_settings import RunSettings
 
 TEMPLATE: Final = "notebook"
 JOB_VARIABLE: Final = "NBARGO_JOB"
 WORKFLOW_UID_VARIABLE: Final = "NBARGO_WORKFLOW_UID"
+ATTEMPT_VARIABLE: Final = "NBARGO_ATTEMPT"
 
 MAX_ENVIRONMENT: Final = 128 * 1024
 """Linux's limit for one string of a process's environment (MAX_ARG_STRLEN), name and final NUL included."""
@@ -35,11 +37,13 @@ _TOO_LARGE_HINT: Final = "Pass large values in a file beside the notebook rather
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
+_AS_USUAL: Final = RunSettings()
+
 _Model = TypeVar("_Model")
 
 
 def build_workflow(
-    *, record: JobRecord, user: str, directory: str, settings: PodSettings, kernel: str | None = None
+    *, record: JobRecord, user: str, directory: str, settings: PodSettings, run: RunSettings = _AS_USUAL
 ) -> dict[str, Any]:
     """Return the Workflow of a job, as the Kubernetes API takes it.
 
@@ -48,7 +52,7 @@ def build_workflow(
         user: The value of the user label, as `nbargo_shared.identity.user_label` makes it.
         directory: The job's own directory, absolute, as the pod sees it. The notebook is in it already.
         settings: The pod's.
-        kernel: Name of the kernel; None for the notebook's own.
+        run: How the notebook is run.
 
     Raises:
         InputError: The record or a parameter is not usable, a path holds braces, or it is all too large.
@@ -58,12 +62,13 @@ def build_workflow(
     from hera.workflows import Workflow  # noqa: PLC0415 - seconds that the lab's start must not pay
 
     own = _labels(record, user)
-    job = {"record": record.to_dict(), "directory": check_directory(directory), "kernel": kernel}
+    job = {"record": record.to_dict(), "directory": check_directory(directory), **run.job()}
     notebook = script(
         variables={JOB_VARIABLE: encoded(job, parameters=record.parameters)},
         directory=directory,
         source=runner_source(),
         settings=settings,
+        run=run,
     )
     workflow = Workflow(
         name=check_name(labels.object_name(record.job_id)),
@@ -108,7 +113,9 @@ def members(settings: PodSettings, own: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def script(*, variables: Mapping[str, str], directory: str, source: str, settings: PodSettings) -> Any:
+def script(
+    *, variables: Mapping[str, str], directory: str, source: str, settings: PodSettings, run: RunSettings
+) -> Any:
     """Return the script template, as Hera's Script.
 
     Args:
@@ -116,13 +123,15 @@ def script(*, variables: Mapping[str, str], directory: str, source: str, setting
         directory: Where the outcome file will be; Argo's variables in it are replaced.
         source: The program.
         settings: The pod's.
+        run: How the notebook is run.
 
     Raises:
         ConfigError: A setting is not one that Argo or Kubernetes knows.
     """
     from hera.workflows import Parameter, Script, models  # noqa: PLC0415 - as above
 
-    everything = {**settings.env, **variables, WORKFLOW_UID_VARIABLE: "{{workflow.uid}}"}
+    attempt = {ATTEMPT_VARIABLE: "{{retries}}"} if run.retries else {}
+    everything = {**settings.env, **variables, WORKFLOW_UID_VARIABLE: "{{workflow.uid}}", **attempt}
     entries = [{"name": name, **_variable(value)} for name, value in everything.items()]
     # A default, because a pod that was killed before it wrote the file is still to end with its own reason.
     outcome = models.ValueFrom(path=str(PurePosixPath(directory, labels.OUTCOME_FILE)), default="")
@@ -130,13 +139,15 @@ def script(*, variables: Mapping[str, str], directory: str, source: str, setting
         name=TEMPLATE,
         image=settings.image,
         image_pull_policy=_pull_policy(settings.image_pull_policy),
-        command=["python"],
+        command=list(run.command),
         source=source,
         working_dir=settings.working_dir or None,
         env=[_model(models.EnvVar, entry, "env") for entry in entries],
         volume_mounts=[_model(models.VolumeMount, mount, "volume_mounts") for mount in settings.volume_mounts] or None,
         resources=_optional(models.ResourceRequirements, settings.resources, "resources"),
         security_context=_optional(models.SecurityContext, settings.security_context, "security_context"),
+        retry_strategy=_optional(models.RetryStrategy, run.retry_strategy() or {}, "retries"),
+        active_deadline_seconds=run.deadline,
         outputs=[
             Parameter(name=labels.OUTCOME_PARAMETER, global_name=labels.OUTCOME_PARAMETER, value_from=outcome),
         ],

@@ -34,7 +34,7 @@ from traitlets import Type
 from nbargo_shared.errors import ConfigError, InputError
 from nbargo_shared.identity import user_label
 from nbargo_shared.status import Status
-from nbargo_submitter import checks, environments
+from nbargo_submitter import checks, compute_types, environments
 from nbargo_submitter.actions import Actions
 from nbargo_submitter.client import Cluster, Settings
 from nbargo_submitter.definitions import Definitions, missing
@@ -283,10 +283,13 @@ class ArgoScheduler(ArgoSettings, ArgoFiles):
 
     def _offer_environments(self) -> None:
         manager = self.environments_manager
-        if not (self.environments and isinstance(manager, ArgoEnvironmentManager)):
+        if not isinstance(manager, ArgoEnvironmentManager):
             return
         try:
-            manager.environments = environments.from_settings(self.environments)
+            sizes = compute_types.from_settings(self.compute_types, default=self.default_compute_type)
+            manager.compute_types = tuple(sizes)
+            if self.environments:
+                manager.environments = environments.from_settings(self.environments)
         except ConfigError as error:
             manager.environments = ()  # none rather than one that the operator did not mean
             self.log.error("No environment can be offered: %s", error)  # noqa: TRY400 - the sentence says it

@@ -18,6 +18,7 @@ from nbargo_submitter.bundle import runner_source
 from nbargo_submitter.cronmanifest import Change, CronPolicy, build_cron_workflow, build_patch, merge_patch
 from nbargo_submitter.manifest import MAX_TEMPLATE
 from nbargo_submitter.pod import PodSettings
+from nbargo_submitter.run_settings import DEADLINE_MARGIN, RunSettings
 
 ID = "0b8ff6a5-9f7c-4f1c-9a0e-3a8e6d1f2c77"
 UID = "6f1d3c52-8a3b-4a52-8c3e-d0f0f5b5a111"
@@ -54,8 +55,14 @@ OBJECTS = st.dictionaries(st.text("abc", min_size=1, max_size=1), JSON, max_size
 
 
 def build(definition: DefinitionRecord = DEFINITION, settings: PodSettings = SETTINGS, **policy: Any) -> dict[str, Any]:
+    run_settings = policy.pop("run_settings", RunSettings())
     return build_cron_workflow(
-        definition=definition, user="jane", staging=STAGING, settings=settings, policy=CronPolicy(**policy)
+        definition=definition,
+        user="jane",
+        staging=STAGING,
+        settings=settings,
+        policy=CronPolicy(**policy),
+        run_settings=run_settings,
     )
 
 
@@ -255,3 +262,21 @@ def test_a_pod_setting_that_was_taken_back_goes() -> None:
 @given(OBJECTS, OBJECTS)
 def test_a_merge_patch_makes_one_object_of_another(old: dict[str, Any], new: dict[str, Any]) -> None:
     assert apply_merge_patch(old, merge_patch(old, new)) == new
+
+
+def test_each_run_has_the_definitions_limits_and_attempts() -> None:
+    cron = build(run_settings=RunSettings(timeout=60, retries=1, kernel="ir"))
+    only = template(cron)
+    assert (only["retryStrategy"]["limit"], only["activeDeadlineSeconds"]) == ("1", 60 + DEADLINE_MARGIN)
+    job = json.loads(base64.b64decode(environment(cron)["NBARGO_JOB"]))
+    assert (job["timeout"], job["attempts"], job["kernel"]) == (60, 2, "ir")
+    assert environment(cron)["NBARGO_ATTEMPT"] == "{{retries}}"
+
+
+def test_an_edit_that_takes_retries_and_the_time_limit_away_takes_them_out_of_the_object() -> None:
+    cron = {**build(run_settings=RunSettings(timeout=60, retries=1)), "status": {}}
+    cron["metadata"]["resourceVersion"] = "1"
+    change = Change(record=DEFINITION, members=frozenset({"runtime_environment_parameters"}))
+    patch = build_patch(cron, change=change, built=build(), policy=CronPolicy(), now=NOW)
+    edited = apply_merge_patch(cron, patch)
+    assert template(edited) == template(build())

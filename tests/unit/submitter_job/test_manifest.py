@@ -18,6 +18,7 @@ from nbargo_shared.record import JobRecord
 from nbargo_submitter.bundle import runner_source
 from nbargo_submitter.manifest import MAX_TEMPLATE, build_workflow
 from nbargo_submitter.pod import PodSettings
+from nbargo_submitter.run_settings import DEADLINE_MARGIN, RunSettings
 
 RECORD = JobRecord(
     job_id="0b8ff6a5-9f7c-4f1c-9a0e-3a8e6d1f2c77",
@@ -108,7 +109,7 @@ def test_one_script_template_runs_the_runner_and_hands_its_outcome_on() -> None:
         "parameters": {"x": "{{workflow.name}}", "n": 2},
         "kernel": None,
     }
-    assert sent(build(kernel="ir"))["kernel"] == "ir"
+    assert sent(build(run=RunSettings(kernel="ir")))["kernel"] == "ir"
 
 
 def test_the_pod_is_as_the_settings_say() -> None:
@@ -252,3 +253,40 @@ def test_a_user_that_is_no_label_is_refused() -> None:
 def test_a_setting_that_kubernetes_does_not_know_is_refused(change: dict[str, Any], why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         build(settings=replace(FULL, **change))
+
+
+def test_without_retries_and_a_time_limit_nothing_of_them_is_there() -> None:
+    only = template(build())
+    assert {"retryStrategy", "activeDeadlineSeconds"}.isdisjoint(only)
+    assert "NBARGO_ATTEMPT" not in environment(build())
+
+
+def test_a_time_limit_is_the_runners_and_behind_it_the_pods() -> None:
+    manifest = build(run=RunSettings(timeout=600))
+    assert sent(manifest)["timeout"] == 600
+    assert template(manifest)["activeDeadlineSeconds"] == 600 + DEADLINE_MARGIN
+
+
+def test_failures_of_the_infrastructure_alone_are_tried_again_unless_the_user_wants_more() -> None:
+    manifest = build(run=RunSettings(retries=2))
+    assert template(manifest)["retryStrategy"] == {
+        "limit": "2",
+        "retryPolicy": "Always",
+        "expression": (
+            "(asInt(lastRetry.exitCode) > 2 || asInt(lastRetry.exitCode) < 0)"
+            " && !(lastRetry.message contains 'OOMKilled') && !(lastRetry.message contains 'deadline')"
+        ),
+    }
+    assert sent(manifest)["attempts"] == 3
+    assert environment(manifest)["NBARGO_ATTEMPT"] == {"value": "{{retries}}"}
+    every = build(run=RunSettings(retries=1, retry_failures=True))
+    assert template(every)["retryStrategy"] == {"limit": "1", "retryPolicy": "Always"}
+
+
+def test_who_is_told_of_the_end_travels_with_the_job() -> None:
+    assert sent(build(run=RunSettings(notify={"on": ["failure"]})))["notify"] == {"on": ["failure"]}
+
+
+def test_another_python_runs_it() -> None:
+    only = template(build(run=RunSettings(command=("/opt/conda/envs/a/bin/python",))))
+    assert only["script"]["command"] == ["/opt/conda/envs/a/bin/python"]

@@ -46,7 +46,7 @@ def edit(**values: Any) -> UpdateJobDefinition:
 
 async def made(bench: Bench, **values: Any) -> tuple[ArgoScheduler, str]:
     bench.notebook()
-    scheduler = bench.scheduler(environments=ENVIRONMENTS)
+    scheduler = bench.scheduler(environments=ENVIRONMENTS, compute_types={"small": {}, "large": {"cpu": 8}})
     return scheduler, await scheduler.create_job_definition(scheduled(parameters={"x": "1"}, tags=["t"], **values))
 
 
