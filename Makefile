@@ -26,7 +26,7 @@ $(STAMP): pins/dev.txt $(MEMBERS:%=%/pyproject.toml) $(shell find submitter/etc 
 demo: setup  ## the whole loop on this machine: local Argo, watcher, JupyterLab (EXIT=1: stop after the examples)
 	@$(BIN)/nbargo-demo $(if $(EXIT),--exit) $(DEMO_ARGS)
 
-test: setup  ## unit, contract, fault and end-to-end tests
+test: setup  ## unit, contract, fault and end-to-end tests, and those of the installed jupyter-scheduler
 	@$(BIN)/python -m pytest $(ARGS)
 
 soak: setup  ## kill two watchers every few seconds under churn and faults, for MINUTES=10 (SEED=1: the same choices)

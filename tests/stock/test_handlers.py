@@ -1,0 +1,3 @@
+from support import stock
+
+globals().update(stock.cases("test_handlers"))
