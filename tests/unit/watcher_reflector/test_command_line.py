@@ -135,6 +135,22 @@ def test_only_sidecars_start_by_chance(argv: list[str], environ: dict[str, str],
 
 
 @pytest.mark.parametrize(
+    ("argv", "environ", "guessed"),
+    [
+        ([], {**IN_POD, "JUPYTERHUB_USER": ""}, True),
+        (["--user", "alice"], IN_POD, False),
+        ([], {**IN_POD, "NBARGO_USER": "alice"}, False),
+        ([], {**IN_POD, "JUPYTERHUB_USER": "alice"}, False),
+        ([], {}, False),
+    ],
+)
+def test_a_sidecar_knows_when_only_a_login_name_says_whose_jobs_it_follows(
+    argv: list[str], environ: dict[str, str], *, guessed: bool
+) -> None:
+    assert read(*argv, **environ).user_guessed is guessed
+
+
+@pytest.mark.parametrize(
     "environ",
     [
         {"NBARGO_OUTPUT": "xml"},

@@ -58,6 +58,8 @@ async def run(settings: Settings, environ: Mapping[str, str], *, timing: Timing 
         ground.log.info(
             "watching", server=ground.connection.url, namespaces=list(ground.settings.namespaces), user=settings.user
         )
+        if settings.user_guessed:
+            ground.log.warning("user", user=settings.user, why="NBARGO_USER is not set: this is the login name's label")
         await anyio.sleep(ground.rng.uniform(0.0, settings.start_jitter))
         await supervise("session", lambda: _session(ground), ground)
 

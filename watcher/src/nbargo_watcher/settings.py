@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from nbargo_shared.errors import ConfigError
-from nbargo_shared.identity import user_label
+from nbargo_shared.identity import USER_VARIABLES, user_label
 from nbargo_shared.slugs import slug
 
 PREFIX: Final = "NBARGO_"
@@ -34,6 +34,7 @@ class Settings:
     Attributes:
         namespaces: Where to look for workflows; empty for the namespace of the pod or of the kubeconfig's context.
         user: Value of the user label.
+        user_guessed: Whether, in a pod, only the login name says whose jobs these are: all users may have the same.
         database: jupyter-scheduler's file.
         staging: jupyter-scheduler's staging directory.
         kubeconfig: A kubeconfig; "" for the usual places.
@@ -62,6 +63,7 @@ class Settings:
     archive_token_file: str = ""
     archive_ca_file: str = ""
     start_jitter: float = 0.0
+    user_guessed: bool = False
     once: bool = False
     dry_run: bool = False
     rebuild: bool = False
@@ -91,6 +93,7 @@ def resolve(options: Namespace, environ: Mapping[str, str]) -> Settings:
     return Settings(
         namespaces=_namespaces(options.namespace or ()),
         user=_label(options.user) if options.user else user_label(environ),
+        user_guessed=not (options.user or any(map(environ.get, USER_VARIABLES))) and _in_pod(environ),
         database=_database(options.db) if options.db else data / "scheduler.sqlite",
         staging=Path(options.staging).expanduser() if options.staging else data / "scheduler_staging_area",
         kubeconfig=options.kubeconfig or "",
@@ -165,7 +168,11 @@ def is_on(text: str) -> bool:
 def _default_jitter(options: Namespace, environ: Mapping[str, str]) -> float:
     """Return the jitter of a sidecar: nobody waits for it, but somebody does for what a person or a lab starts."""
     alone = options.once or options.until_eof or options.kubeconfig
-    return POD_JITTER if environ.get("KUBERNETES_SERVICE_HOST") and not alone else 0.0
+    return POD_JITTER if _in_pod(environ) and not alone else 0.0
+
+
+def _in_pod(environ: Mapping[str, str]) -> bool:
+    return bool(environ.get("KUBERNETES_SERVICE_HOST"))
 
 
 def _address(text: str) -> str:
