@@ -34,7 +34,7 @@ soak: setup  ## kill two watchers every few seconds under churn and faults, for 
 
 test-cluster: setup  ## against the real kube-apiserver, etcd and Argo controller, built with Go (or NBARGO_TEST_KUBECONFIG)
 	@test -n "$$NBARGO_TEST_KUBECONFIG" || $(BIN)/python tests/cluster/build.py
-	@$(BIN)/python -m pytest tests/cluster $(ARGS)
+	@$(BIN)/python -m pytest tests/cluster $(if $(NBARGO_TEST_KUBECONFIG),,-n 4 --dist loadgroup) $(ARGS)
 
 test-browser: setup  ## JupyterLab's scheduler pages in Debian's Chromium, which root may have installed by this
 	@PYTHONPATH=tests $(BIN)/python -m support.chromium

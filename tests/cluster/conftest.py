@@ -21,11 +21,17 @@ TOOLCHAIN = pytest.StashKey[Toolchain]()
 MISSING = pytest.StashKey[str]()
 
 
+_SLOW = ("faults", "test_cron_contract", "test_schedules_at_the_pace_of_minutes")
+"""What mostly waits: each of these, and all the rest together, can have a process and a control plane of its own."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the tests of this tier time for servers that start again, on a busy machine."""
+    """Give each test time for servers that start again, and say which may go to another process."""
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(180))
+        slow = next((name for name in _SLOW if name in item.nodeid), "rest")
+        item.add_marker(pytest.mark.xdist_group(slow))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
