@@ -30,7 +30,8 @@ VARIABLES = (("slack", "token"), ("email", "user"), ("email", "password"), ("web
 def take_secrets(settings: dict[str, Any]) -> dict[str, str]:
     """Return the secrets by variable, and take them out of the environment, which the notebook's kernel inherits."""
     names = {settings.get(kind, {}).get(member) for kind, member in VARIABLES}
-    return {name: os.environ.pop(name) for name in names if name and name in os.environ}
+    # Secrets are often made from a file, with the line's end at theirs.
+    return {name: os.environ.pop(name).strip() for name in names if name and name in os.environ}
 
 
 def notify(settings: dict[str, Any], report: Report, secrets: dict[str, str]) -> list[str]:
@@ -50,9 +51,9 @@ def notify(settings: dict[str, Any], report: Report, secrets: dict[str, str]) ->
         workers[-1].start()
     for worker in workers:
         worker.join(clock.left())
+    late = f"there was no answer within {clock.seconds:g} s"
     for kind in kinds:
-        late = f"{label(kind, settings[kind])} could not be told within {clock.seconds:g} s"
-        for problem in problems.setdefault(kind, [late]):
+        for problem in problems.setdefault(kind, [f"Could not notify {label(kind, settings[kind])}: {late}"]):
             LOG.error("%s", problem)
         if not problems[kind]:
             LOG.info("Notified %s", label(kind, settings[kind]))
@@ -61,7 +62,7 @@ def notify(settings: dict[str, Any], report: Report, secrets: dict[str, str]) ->
 
 def wanted(on: Any, report: Report) -> bool:
     """Return whether somebody wants to know of such an end."""
-    return on == "both" or on == ("success" if report.succeeded else "failure")
+    return on in {"both", "success" if report.succeeded else "failure"}
 
 
 def label(kind: str, target: dict[str, Any]) -> str:
@@ -69,7 +70,7 @@ def label(kind: str, target: dict[str, Any]) -> str:
     if kind == "slack":
         return "Slack " + str(target.get("channel"))
     if kind == "email":
-        return "by e-mail: " + ", ".join(target.get("to", ()))
+        return ", ".join(target.get("to", ())) + " by e-mail"
     return "the webhook"
 
 
@@ -81,10 +82,12 @@ def _tell(
     secrets: dict[str, str],
     clock: Clock,
 ) -> None:
+    name = label(kind, target)
     try:
-        found = [f"{label(kind, target)}: {problem}" for problem in TELLERS[kind](target, report, secrets, clock)]
+        partly = TELLERS[kind](target, report, secrets, clock)
     except TellError as error:
-        found = [f"{label(kind, target)} could not be told: {error}"]
+        problems[kind] = [f"Could not notify {name}: {error}"]
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not touch the job
-        found = [f"{label(kind, target)} could not be told: {type(error).__name__}: {error}"]
-    problems[kind] = found
+        problems[kind] = [f"Could not notify {name}: {type(error).__name__}: {error}"]
+    else:
+        problems[kind] = [f"Notified {name}, but {problem}" for problem in partly]

@@ -110,7 +110,7 @@ def _pause(error: urllib.error.HTTPError) -> float | None:
         return None
     asked = error.headers.get("Retry-After", "")
     try:
-        return float(int(asked))
+        return max(0.0, float(int(asked)))
     except ValueError:
         pass
     try:

@@ -41,11 +41,11 @@ def tell_mail(target: dict[str, Any], report: Report, secrets: dict[str, str], c
 def connected(target: dict[str, Any], clock: Clock) -> smtplib.SMTP:
     """Return a connection with the security that the administrator chose; raises OSError."""
     context = ssl.create_default_context()
-    # A name of its own, because smtplib would ask the DNS for one.
-    options = {"local_hostname": socket.gethostname(), "timeout": clock.step()}
+    place: tuple[str, int] = (target["host"], target["port"])
+    name = socket.gethostname()  # smtplib would ask the DNS for one
     if target["security"] == "tls":
-        return smtplib.SMTP_SSL(target["host"], target["port"], context=context, **options)
-    server = smtplib.SMTP(target["host"], target["port"], **options)
+        return smtplib.SMTP_SSL(*place, local_hostname=name, timeout=clock.step(), context=context)
+    server = smtplib.SMTP(*place, local_hostname=name, timeout=clock.step())
     if target["security"] == "starttls":
         try:
             server.starttls(context=context)

@@ -28,9 +28,12 @@ def tell_slack(target: dict[str, Any], report: Report, secrets: dict[str, str], 
     token = secrets.get(target["token"])
     if not token:
         raise TellError("the administrator's token is not there: its Secret is missing")
+    if not (token.isascii() and token.isprintable()):  # the error of http.client would show it
+        raise TellError("the administrator's token is not one")
     api = _Api(target["url"], token, clock)
     files, omitted = report.files(target["max_bytes"]) if report.state != "interrupted" else ([], [])
-    posted = api.call("chat.postMessage", channel=target["channel"], text=message(report, omitted))
+    quiet = dict.fromkeys(("unfurl_links", "unfurl_media"), "false")
+    posted = api.call("chat.postMessage", channel=target["channel"], text=message(report, omitted), **quiet)
     return api.share(files, posted) if files else []
 
 
@@ -81,7 +84,7 @@ class _Api:
             except (TellError, OSError) as error:
                 problems.append(f"{path.name} could not be uploaded: {error}")
         if uploaded:
-            where = {"channel_id": posted.get("channel", ""), "thread_ts": posted.get("ts", "")}
+            where = {"channel_id": posted.get("channel"), "thread_ts": posted.get("ts")}
             try:
                 self.call("files.completeUploadExternal", files=json.dumps(uploaded), **where)
             except TellError as error:
