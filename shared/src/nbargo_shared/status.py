@@ -12,6 +12,8 @@ from nbargo_shared.outcome import Outcome, State
 MESSAGE_LENGTH: Final = 1024  # jupyter-scheduler's status_message column
 DISAPPEARED: Final = "The workflow was deleted before its result was seen"
 INTERRUPTED: Final = "The job's pod was ended before the notebook had finished"
+FOR_A_PLACE: Final = "Waiting for a free place"
+"""How a message begins that says that others of the user's jobs have to end first."""
 _STOPPED_PREFIX: Final = "Stopped with strategy"  # Argo 3.4 to 4.1: workflow/controller/operator.go
 
 
@@ -38,7 +40,8 @@ class Verdict:
 
     Attributes:
         status: The row's status.
-        message: The row's status_message: None unless the job failed, because the lab paints any message red.
+        message: The row's status_message: None unless the job failed, or waits for what does not pass by itself,
+            because the lab paints any message red.
     """
 
     status: Status

@@ -1,8 +1,8 @@
 """From the API server's JSON to observed objects.
 
-What `wire` does not name, such as `status.nodes` and managed fields, is skipped without being built: memory and time
-do not grow with the size of workflows. A workflow that cannot be read is set aside by itself, and
-what came with it goes on.
+What `wire` does not name, such as managed fields, is skipped without being built, and so are `status.nodes` but for
+what `details` needs: memory and time do not grow with the size of workflows. A workflow that cannot be read is set
+aside by itself, and what came with it goes on.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,13 +14,13 @@ import msgspec
 
 from nbargo_shared import labels
 from nbargo_shared.times import to_milliseconds
-from nbargo_watcher import crons, wire
+from nbargo_watcher import crons, details, wire
 from nbargo_watcher.model import Event, Observed
 from nbargo_watcher.resources import CRONWORKFLOWS
 from nbargo_watcher.wire import AnySeen, Item, Seen, StatusObject
 
 MESSAGE_LENGTH: Final = 4096
-"""Characters kept of `status.message`; the row holds 1024."""
+"""Characters kept of the message; the row holds 1024."""
 _WHY_LENGTH: Final = 200
 
 
@@ -159,6 +159,7 @@ _time = lru_cache(maxsize=1024)(to_milliseconds)
 _NO_LABELS: Final = wire.Labels()
 _NO_ANNOTATIONS: Final = wire.Annotations()
 _NO_STATUS: Final = wire.Status()
+_NOTHING: Final = msgspec.Raw()
 
 
 def _project(workflow: wire.Workflow, *, namespace: str) -> Observed:
@@ -178,7 +179,7 @@ def _project(workflow: wire.Workflow, *, namespace: str) -> Observed:
         definition_id=tags.definition_id or "",
         scheduled=bool(tags.definition_id and not tags.job_id),
         phase=status.phase or "",
-        message=(status.message or "")[:MESSAGE_LENGTH],
+        message=details.message_of(workflow)[:MESSAGE_LENGTH],
         shutdown=(workflow.spec.shutdown or "") if workflow.spec else "",
         stop_requested=_is_stop_requested(notes.stop, started_at),
         completed=tags.completed == "true",
@@ -196,11 +197,14 @@ def _project(workflow: wire.Workflow, *, namespace: str) -> Observed:
 def _trim(workflow: wire.Workflow) -> None:
     """Let go of what the projection leaves out and what may be large."""
     if status := workflow.status:
-        status.message = status.message and status.message[:MESSAGE_LENGTH]
+        status.message = details.message_of(workflow)[:MESSAGE_LENGTH]
+        status.nodes = _NOTHING
         if status.outputs:
             outcome = _outcome(status.outputs)
             kept = [] if outcome is None else [wire.Parameter(name=labels.OUTCOME_PARAMETER, value=outcome)]
             status.outputs = wire.Outputs(parameters=kept)
+    if workflow.spec:
+        workflow.spec.templates = _NOTHING
 
 
 _WORKFLOW: Final = _Form(

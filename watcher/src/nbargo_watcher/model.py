@@ -45,7 +45,7 @@ class Observed:
         definition_id: Value of the definition-id label; "" if absent.
         scheduled: Whether a CronWorkflow started it, so that its job annotation is the template of all its runs.
         phase: `status.phase`, "" if absent.
-        message: `status.message`, "" if absent.
+        message: `status.message` with what `details` adds, "" if there is none.
         shutdown: `spec.shutdown`, "" if absent.
         stop_requested: Whether the stop annotation is there, and younger than `status.startedAt`.
         completed: Whether Argo's completed label is "true".

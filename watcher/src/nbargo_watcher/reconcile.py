@@ -6,7 +6,7 @@ Applied twice it changes nothing.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nbargo_shared import record as job_record
 from nbargo_shared.errors import RecordError
@@ -14,13 +14,15 @@ from nbargo_shared.outcome import Outcome, State
 from nbargo_shared.record import JobRecord
 from nbargo_shared.run import run_record
 from nbargo_shared.status import Observation, Status, Verdict, of_missing, of_workflow
-from nbargo_watcher import attempts
+from nbargo_watcher import attempts, reasons
 from nbargo_watcher.evidence import ENDED, Change, Evidence, Source
 from nbargo_watcher.model import Observed
 from nbargo_watcher.rows import Projected, Row
 from nbargo_watcher.versions import Order, compare, newest
 
 _NO_FILES = "[]"
+_WAITING = frozenset({Status.QUEUED, Status.IN_PROGRESS})
+"""A pod that waits belongs to a running workflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def _from_object(
     if verdict.status.is_terminal:
         new = new._replace(packaged_files=_files(asked, told))
     elif row is not None and attempts.is_stopped_by_user(row, projected, observed):
-        new = new._replace(status=row.status, end_time=row.end_time)
+        new = new._replace(status=row.status, status_message=None, end_time=row.end_time)
     change = Change(
         before=row,
         row=new,
@@ -223,16 +225,20 @@ def _is_outdated(projected: Projected | None, evidence: Evidence) -> bool:
 
 
 def _verdict(observed: Observed, outcome: Outcome | None) -> Verdict | None:
-    return of_workflow(
+    message = observed.message
+    verdict = of_workflow(
         Observation(
             phase=observed.phase,
-            message=observed.message,
+            message=reasons.of_failure(message) if message and observed.phase in ENDED else message,
             shutdown=observed.shutdown,
             stop_requested=observed.stop_requested,
             ran=observed.ran,
             outcome=outcome,
         )
     )
+    if message and verdict and verdict.status in _WAITING:
+        return replace(verdict, message=reasons.of_waiting(message))
+    return verdict
 
 
 def _asked(row: Row | None, projected: Projected | None, observed: Observed) -> _Asked:

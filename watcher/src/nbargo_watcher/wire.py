@@ -1,6 +1,7 @@
 """The API server's JSON, as far as a row needs it: what is not named here is skipped without being built.
 
-What is required of an object is said by the types, so that it is checked where the bytes are read.
+Nodes and templates are views of the bytes they came in, which `details` looks into where it must. What is required of
+an object is said by the types, so that it is checked where the bytes are read.
 """
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -51,6 +52,7 @@ class Spec(Struct, gc=False):
     """`spec` of a workflow."""
 
     shutdown: str | None = None
+    templates: msgspec.Raw = msgspec.Raw()
 
 
 class Parameter(Struct, gc=False):
@@ -75,6 +77,7 @@ class Status(Struct, gc=False, rename="camel"):
     started_at: str | None = None
     finished_at: str | None = None
     outputs: Outputs | None = None
+    nodes: msgspec.Raw = msgspec.Raw()
 
 
 class Workflow(Struct, gc=False):
