@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -172,6 +173,7 @@ def copy(found: Inventory, target: Path, *, course: Course) -> None:
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="nbargo-copy") as pool:
         for _ in pool.map(one, found.files.items()):
             pass
+    course.check()
 
 
 def copy_whole(source: Path, target: Path, *, course: Course) -> None:
@@ -195,7 +197,8 @@ def copy_whole(source: Path, target: Path, *, course: Course) -> None:
             os.close(reader)
         part.replace(target)
     except BaseException as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         if isinstance(error, OSError):
             raise failed("A file of the job cannot be copied", target, error) from error
         raise

@@ -106,6 +106,7 @@ class Definitions:
             InputUriError: There is no such notebook.
             NbargoError: It could not be made. Nothing is left behind.
         """
+        self._intake.check_definitions(await asyncio.to_thread(self._rows.count_definitions))
         environment = await self._intake.environment(model.runtime_environment_name)
         record = checks.definition_record(
             model,
@@ -117,7 +118,7 @@ class Definitions:
         notebook = await asyncio.to_thread(self._intake.notebook, model.input_uri)
         cron = await self._built(record)
         self._projection.expected()
-        await asyncio.to_thread(self._versions.add, record, notebook=notebook, exclude=self._intake.exclude)
+        await self._versions.add(record, notebook=notebook, exclude=self._intake.exclude)
         try:
             await self._store_new(record, cron)
         except BaseException:
@@ -283,7 +284,7 @@ class Definitions:
             await self._built(first)  # checks everything before anything is written
         if notebook is None:
             return await self._stored(found, changed, listed=listed)
-        await asyncio.to_thread(self._versions.add, first, notebook=notebook, exclude=self._intake.exclude)
+        await self._versions.add(first, notebook=notebook, exclude=self._intake.exclude)
         try:
             await asyncio.to_thread(self._versions.supersede, found.record)
             return await self._stored(found, changed, listed=listed)

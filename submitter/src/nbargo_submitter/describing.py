@@ -29,7 +29,7 @@ class ArgoFiles(Scheduler):
     def get_job_filenames(self, model: DescribeJob) -> dict[str, str | list[str]]:
         """Return the name of each of a job's files in its folder in the lab, by format."""
         names: dict[str, str | list[str]] = {**file_names(model)}
-        if model.package_input_folder and model.packaged_files:
+        if model.packaged_files:
             names["files"] = list(model.packaged_files)
         return names
 
@@ -53,7 +53,7 @@ class ArgoFiles(Scheduler):
             JobFile.construct(display_name=labels.get(name, name), file_format=name, file_path=here(file))
             for name, file in file_names(model).items()
         ]
-        packaged = list(model.packaged_files or ()) if model.package_input_folder else []
+        packaged = list(model.packaged_files or ())
         if packaged:
             path = folder if is_downloaded else None
             files.append(JobFile.construct(display_name="Files", file_format="files", file_path=path))

@@ -3,10 +3,11 @@
 jupyter-scheduler's own files manager does it in a process of its own and passes over every error.
 """
 
-import asyncio
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,9 +16,11 @@ from jupyter_scheduler.models import DescribeJob
 
 from nbargo_shared.errors import FilesError
 from nbargo_shared.status import Status
+from nbargo_submitter.copying import copy_whole
 from nbargo_submitter.describing import file_names
-from nbargo_submitter.staging import Staging, copy_whole, read_outcome, side_files
+from nbargo_submitter.staging import Staging, read_outcome, side_files
 from nbargo_submitter.telling import told
+from nbargo_submitter.threads import cancellable
 
 _NO: Final = {"", "0", "false", "no", "off"}
 
@@ -44,7 +47,7 @@ class ArgoJobFilesManager(JobFilesManager):
         job_id: str,
         redownload: bool | str | None = False,  # noqa: FBT001, FBT002 - theirs
     ) -> None:
-        """Copy a job's outputs, its notebook, and with an input folder everything in its folder, into the lab's folder.
+        """Copy a job's outputs, its notebook, and everything else that is in its folder, into the lab's folder.
 
         Args:
             job_id: The job's id.
@@ -57,11 +60,13 @@ class ArgoJobFilesManager(JobFilesManager):
         job = await self.scheduler.get_job(job_id, False)  # noqa: FBT003 - jupyter-scheduler's own parameter
         target = Path(self.scheduler.get_local_output_path(model=job))
         again = str(redownload or "").lower() not in _NO
-        await asyncio.to_thread(_download, self.scheduler.staging, job, target, again=again)
+        await cancellable(partial(_download, self.scheduler.staging, job, target, again=again))
 
 
-def _download(staging: Staging, job: DescribeJob, target: Path, *, again: bool) -> None:
-    source = staging.folder(job.job_id)
+def _download(
+    staging: Staging, job: DescribeJob, target: Path, *, again: bool, cancelled: threading.Event | None = None
+) -> None:
+    source, course = staging.folder(job.job_id), staging.course(cancelled)
     missing = []
     for copy in _copies(job, source, target):
         if not again and copy.target.is_file():
@@ -69,7 +74,7 @@ def _download(staging: Staging, job: DescribeJob, target: Path, *, again: bool) 
         if not _is_inside(copy.source, source):
             missing.append(copy.source.name)
             continue
-        copy_whole(Path(os.path.realpath(copy.source)), copy.target)
+        copy_whole(Path(os.path.realpath(copy.source)), copy.target, course=course)
     if missing:
         raise _missing(job, missing)
 
@@ -79,7 +84,7 @@ def _copies(job: DescribeJob, source: Path, target: Path) -> Iterator[_Copy]:
     named = file_names(job)
     for name, file in named.items():
         yield _Copy(source / written.get(name, file), target / file)
-    if job.package_input_folder and source.is_dir():
+    if source.is_dir():  # without an input folder there is what the notebook wrote beside itself
         taken = {*named.values(), *written.values()}
         for relative in side_files(source):
             if relative not in taken:

@@ -52,6 +52,14 @@ class Intake:
         policy: CronPolicy = self._scheduler.cron_policy()
         return policy
 
+    def check_definitions(self, there: int) -> None:
+        """Check that a user who has so many job definitions may make one more.
+
+        Raises:
+            InputError: There are as many as are allowed.
+        """
+        self._scheduler.submission_limits().check_definitions(there)
+
     def notebook(self, input_uri: str) -> Path:
         """Return the path of a notebook that can be run. Blocks.
 
@@ -92,6 +100,7 @@ class Intake:
             ConfigError: There is no image, or a setting of the sizes is wrong.
         """
         scheduler = self._scheduler
+        scheduler.submission_limits().check_parameters(record.parameters)
         settings: PodSettings = scheduler.pod_settings((environment.metadata or {}).get("image", ""))
         wanted = options.parse(record.runtime_environment_parameters, scheduler.bounds(frozenset(settings.env)))
         notify = notices.job_member(wanted.notify, scheduler.notifications)

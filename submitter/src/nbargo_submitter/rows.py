@@ -100,6 +100,11 @@ class Rows:
             row = session.get(JobDefinition, definition_id)
             return None if row is None else DescribeJobDefinition.from_orm(row)
 
+    def count_definitions(self) -> int:
+        """Return how many job definitions there are."""
+        with self.session() as session:
+            return session.query(func.count(JobDefinition.job_definition_id)).scalar() or 0
+
     def job_ids_of(self, definition_id: str) -> list[str]:
         """Return the ids of the runs of a definition."""
         with self.session() as session:

@@ -79,7 +79,8 @@ class ArgoScheduler(ArgoSettings, ArgoFiles):
         )
         self.user = user_label(os.environ)
         self.rows = Rows(db_url)
-        self.staging = Staging(os.path.abspath(self.staging_path))  # noqa: PTH100 - lexical: a link stays one
+        root = os.path.abspath(self.staging_path)  # noqa: PTH100 - lexical: a link stays one
+        self.staging = Staging(root, limits=self.submission_limits(), tell=self.log.info)
         settings = Settings(namespace=self.namespace, kubeconfig=self.kubeconfig, context=self.context)
         self.cluster = Cluster(settings)
         self.supervisor = self._supervisor()
@@ -107,6 +108,7 @@ class ArgoScheduler(ArgoSettings, ArgoFiles):
 
     async def close(self) -> None:
         """End the child watcher and close the connections; called when the server stops."""
+        self.staging.close()
         await self.supervisor.stop()
         await self.cluster.close()
 

@@ -10,6 +10,7 @@ from nbargo_shared.errors import ConfigError
 from nbargo_submitter.bounds import BoundTraits
 from nbargo_submitter.compute_types import ComputeTypeTraits
 from nbargo_submitter.cronmanifest import DEFAULT_DEADLINE, DEFAULT_HISTORY, CronPolicy
+from nbargo_submitter.limits import LimitTraits
 from nbargo_submitter.notice_settings import NoticeTraits
 from nbargo_submitter.pod import DAY, PodSettings
 from nbargo_submitter.supervisor import Mode
@@ -34,7 +35,7 @@ _SAME_NAME: Final = (
 )
 
 
-class ArgoSettings(BoundTraits, ComputeTypeTraits, NoticeTraits, LoggingConfigurable):
+class ArgoSettings(BoundTraits, ComputeTypeTraits, LimitTraits, NoticeTraits, LoggingConfigurable):
     """The settings of ArgoScheduler."""
 
     namespace = Unicode(

@@ -8,20 +8,45 @@ import fcntl
 import os
 import shutil
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from nbargo_shared import fields as check
 from nbargo_shared import labels, outcome
-from nbargo_shared.errors import FilesError, InputError, RecordError
+from nbargo_shared.errors import InputError, RecordError
 from nbargo_shared.outcome import Outcome
+from nbargo_submitter import copying
+from nbargo_submitter.copying import Course, Tell, failed
+from nbargo_submitter.limits import Limits
 
-_CHECKPOINTS: Final = ".ipynb_checkpoints"
 _REMOVE_TRIES: Final = 100
 _REMOVE_PAUSE: Final = 0.05  # seconds; five in all: a pod that is being ended may write for a moment more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """What a job or a job definition is to have in its folder.
+
+    Attributes:
+        notebook: The notebook that the user chose.
+        name: What it is called in the folder.
+        with_folder: Whether the other files of the notebook's folder come along.
+        exclude: Folders that do not come along, such as the one with the outputs of earlier jobs.
+    """
+
+    notebook: Path
+    name: str
+    with_folder: bool
+    exclude: tuple[Path, ...] = ()
+
+    def __str__(self) -> str:
+        """Return what is copied, for a sentence about it."""
+        return f"the folder of '{self.notebook.name}'" if self.with_folder else f"'{self.notebook.name}'"
 
 
 class Staging:
@@ -29,10 +54,28 @@ class Staging:
 
     Args:
         root: Its path; made on first use.
+        limits: How much one job may bring along.
+        tell: Writes a line into the log.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, *, limits: Limits | None = None, tell: Tell = lambda _: None) -> None:
         self.root = Path(root)
+        self._limits = limits or Limits()
+        self._tell = tell
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """Let every copy that is under way end with an error: the server stops, and waits for its threads."""
+        self._closed.set()
+
+    def course(self, cancelled: threading.Event | None = None) -> Course:
+        """Return what a new copy reports to.
+
+        Args:
+            cancelled: Set when nobody waits for it any more.
+        """
+        events = [event for event in (self._closed, cancelled) if event]
+        return Course(self._tell, is_unwanted=lambda: any(event.is_set() for event in events))
 
     def folder(self, job_id: str) -> Path:
         """Return the path of a job's folder.
@@ -75,46 +118,38 @@ class Staging:
         ]
         return {job.job_id for job in left if job.job_definition_id == definition_id}
 
-    def stage(self, job_id: str, *, notebook: Path, name: str, with_folder: bool, exclude: tuple[Path, ...]) -> None:
-        """Make a job's folder and copy its input there; after an error the folder is gone again.
-
-        Args:
-            job_id: The job's id.
-            notebook: The notebook that the user chose.
-            name: What the notebook is called in the job's folder.
-            with_folder: Whether the other files of the notebook's folder come along.
-            exclude: Folders that do not come along, such as the one with the outputs of earlier jobs.
-
-        Raises:
-            FilesError: A file could not be read or written, or the job's folder is there already.
-        """
-        self.fill(self.folder(job_id), notebook=notebook, name=name, with_folder=with_folder, exclude=exclude)
-
-    def fill(self, target: Path, *, notebook: Path, name: str, with_folder: bool, exclude: tuple[Path, ...]) -> None:
-        """Make a folder of the staging area and copy a job's input there; after an error the folder is gone again.
+    def fill(self, target: Path, given: Input, *, cancelled: threading.Event | None = None) -> None:
+        """Make a folder of the staging area and copy its input there; after an error the folder is gone again.
 
         Args:
             target: The folder.
-            notebook: As for `stage`.
-            name: As for `stage`.
-            with_folder: As for `stage`.
-            exclude: As for `stage`.
+            given: What is copied.
+            cancelled: Set when nobody waits for it any more.
 
         Raises:
-            FilesError: A file could not be read or written, or the folder is there already.
+            InputError: It is more than the limits allow; nothing was copied.
+            FilesError: A file could not be read or written, the folder is there already, or the copy was given up.
         """
+        course = self.course(cancelled)
+        exclude = {os.path.realpath(path) for path in (*given.exclude, self.root)}
+        found = copying.inventory(
+            given.notebook, name=given.name, with_folder=given.with_folder, exclude=exclude, course=course
+        )
+        files, what = len(found.files), str(given)
+        subject = what[:1].upper() + what[1:]
+        self._limits.check_input(subject, files=files, size=found.size, with_folder=given.with_folder)
+        course.begin(what, files=files, size=found.size)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.mkdir()
         except OSError as error:
             raise failed("The job's folder cannot be made", target, error) from error
         try:
-            if with_folder:
-                _copy_folder(notebook.parent, target, exclude={*map(_real, exclude), _real(self.root)})
-            _copy_file(notebook, target / name)
+            copying.copy(found, target, course=course)
         except BaseException:
             remove_folder(target)
             raise
+        course.end()
 
     def remove(self, job_id: str) -> None:
         """Remove a job's folder with everything in it; no folder is all right.
@@ -238,78 +273,9 @@ def side_files(folder: Path) -> Iterator[str]:
                 yield relative.as_posix()
 
 
-def copy_whole(source: Path, target: Path) -> None:
-    """Copy a file so that the target is whole or not there.
-
-    Args:
-        source: A regular file; a symbolic link is refused.
-        target: Its new path; what is there is replaced.
-
-    Raises:
-        FilesError: It could not be read or written.
-    """
-    part = target.with_name(f".{target.name[:200]}.{os.urandom(4).hex()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as reader, part.open("xb") as writer:
-            shutil.copyfileobj(reader, writer)
-        part.replace(target)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise failed("A file of the job cannot be copied", target, error) from error
-
-
-def _copy_folder(source: Path, target: Path, *, exclude: set[str]) -> None:
-    try:
-        entries = sorted(os.scandir(source), key=lambda entry: entry.name)
-    except OSError as error:
-        raise failed("The notebook's folder cannot be read", source, error) from error
-    for entry in entries:
-        if entry.name == _CHECKPOINTS or (entry.is_dir() and _real(Path(entry.path)) in exclude):
-            continue
-        _copy_entry(entry, target / entry.name, exclude=exclude)
-
-
-def _copy_entry(entry: os.DirEntry[str], target: Path, *, exclude: set[str]) -> None:
-    path = Path(entry.path)
-    if entry.is_dir(follow_symlinks=False):
-        target.mkdir()
-        _copy_folder(path, target, exclude=exclude)
-    elif entry.is_symlink() and entry.is_dir():
-        target.symlink_to(_real(path))  # a link to a folder stays one: its content may be large, or lead in circles
-    elif entry.is_file():
-        _copy_file(path, target)
-
-
-def _copy_file(source: Path, target: Path) -> None:
-    if target.name == labels.OUTCOME_FILE:
-        raise InputError(
-            f"The notebook's folder has a file called {labels.OUTCOME_FILE}, which the job writes itself",
-            hint="Rename that file, or run the notebook without its folder",
-        )
-    try:
-        target.unlink(missing_ok=True)  # it may be read-only: the notebook is copied after its folder
-        shutil.copy(source, target)  # with its mode: a script stays one that can be run
-    except (OSError, shutil.SpecialFileError) as error:
-        raise failed("A file cannot be copied for the job", source, error) from error
-
-
 def _is_same_file(descriptor: int, path: Path) -> bool:
     """Return whether a path still names an open file: its holder before us may have removed it."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
-
-
-def _real(path: Path) -> str:
-    return os.path.realpath(path)
-
-
-def failed(what: str, path: Path, error: OSError) -> FilesError:
-    """Return the error that tells what could not be done to a file, and why."""
-    return FilesError(
-        f"{what}: {path}: {error.strerror or error}", hint="Check that the file is there, and the space and permissions"
-    )

@@ -9,6 +9,7 @@ import asyncio
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,8 @@ from nbargo_submitter.claims import claim
 from nbargo_submitter.client import Cluster
 from nbargo_submitter.rows import Rows
 from nbargo_submitter.sending import create_once
-from nbargo_submitter.staging import Staging
+from nbargo_submitter.staging import Input, Staging
+from nbargo_submitter.threads import cancellable
 
 _TOKEN_NAMESPACE: Final = uuid.UUID("8c5b3f0e-3f6c-5d0b-9d2c-6b1d1d6a7f10")  # any fixed one; changing it forgets tokens
 
@@ -75,6 +77,7 @@ class Submitter:
 
         Raises:
             IdempotencyTokenError: A job with this token was submitted before.
+            InputError: The input is larger than the limits allow.
             FilesError: The input could not be staged.
             ClusterError: The cluster did not take it. Nothing is left behind.
         """
@@ -89,18 +92,18 @@ class Submitter:
 
     async def _submit(self, submission: Submission) -> None:
         record = submission.record
-        await asyncio.to_thread(
-            self._staging.stage,
-            record.job_id,
+        given = Input(
             notebook=submission.notebook,
             name=record.input_filename,
             with_folder=record.package_input_folder,
             exclude=submission.exclude,
         )
+        remove = partial(self._staging.remove, record.job_id)
+        await cancellable(partial(self._staging.fill, self._staging.folder(record.job_id), given), undo=remove)
         try:
             await self._create(submission)
         except BaseException:
-            await asyncio.shield(asyncio.to_thread(self._staging.remove, record.job_id))
+            await asyncio.shield(asyncio.to_thread(remove))
             raise
 
     async def _create(self, submission: Submission) -> None:

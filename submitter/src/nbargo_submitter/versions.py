@@ -3,13 +3,14 @@
 Runs copy their input when they start, so a version is never changed: an edit with a new notebook makes a new one, and
 the CronWorkflow names the one that its runs take. A definition without a CronWorkflow has its record here too.
 
-All functions block: they are called in worker threads.
+What is not async blocks: it is called in worker threads.
 """
 
 import os
 import stat
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,9 @@ from nbargo_shared import definition as definition_record
 from nbargo_shared import labels
 from nbargo_shared.definition import DefinitionRecord
 from nbargo_shared.errors import FilesError
-from nbargo_submitter.staging import Staging, failed, remove_folder
+from nbargo_submitter.copying import failed
+from nbargo_submitter.staging import Input, Staging, remove_folder
+from nbargo_submitter.threads import cancellable
 
 KEEP_SECONDS: Final = 24 * 60 * 60
 """How long a version stays after another has taken its place. A run that was started before that copies it when its pod
@@ -37,8 +40,8 @@ class Versions:
     def __init__(self, staging: Staging) -> None:
         self._staging = staging
 
-    def add(self, record: DefinitionRecord, *, notebook: Path, exclude: tuple[Path, ...]) -> None:
-        """Copy a definition's input into the version folder that its record names.
+    async def add(self, record: DefinitionRecord, *, notebook: Path, exclude: tuple[Path, ...]) -> None:
+        """Copy a definition's input into the version folder that its record names; cancelled, it is not there then.
 
         Args:
             record: The definition.
@@ -46,15 +49,13 @@ class Versions:
             exclude: Folders that do not come along with the notebook's folder.
 
         Raises:
+            InputError: It is larger than the limits allow. The version is not there then.
             FilesError: A file could not be read or written. The version is not there then.
         """
-        self._staging.fill(
-            self._staging.folder(record.definition_id) / record.files,
-            notebook=notebook,
-            name=record.input_filename,
-            with_folder=record.package_input_folder,
-            exclude=exclude,
-        )
+        with_folder = record.package_input_folder
+        given = Input(notebook=notebook, name=record.input_filename, with_folder=with_folder, exclude=exclude)
+        folder = self._staging.folder(record.definition_id) / record.files
+        await cancellable(partial(self._staging.fill, folder, given), undo=partial(self.remove, record))
 
     def notebook(self, record: DefinitionRecord) -> Path:
         """Return the path of a definition's notebook."""

@@ -89,7 +89,7 @@ async def test_input_that_cannot_be_staged_leaves_nothing(bench: Bench, monkeypa
     def full(*_: object, **__: object) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("shutil.copyfile", full)
+    monkeypatch.setattr("os.copy_file_range", full)
     with pytest.raises(SchedulerError, match=r"report\.ipynb: No space left on device"):
         await bench.scheduler().create_job(request())
     assert (bench.staged(), bench.workflows()) == ([], [])
