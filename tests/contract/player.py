@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,10 +16,12 @@ from contract.observe import Event, Object, tell
 from contract.workflows import (
     DIRECTORY,
     NAME,
+    Another,
     Case,
     Delete,
     Ended,
     Gone,
+    Limits,
     Merge,
     Quiet,
     Resubmit,
@@ -30,7 +33,7 @@ from contract.workflows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     import httpx
@@ -58,15 +61,17 @@ class StoryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Formulas:
-    """What the commands of Argo's command line write: the new object, and the names of the pods to delete.
+    """What each side does in its own way: the commands of Argo's command line, and ConfigMaps.
 
     Args:
-        retry: For `argo retry`.
-        resubmit: For `argo resubmit`.
+        retry: What `argo retry` writes: the new object, and the names of the pods to delete.
+        resubmit: What `argo resubmit` writes.
+        config_maps: Where the local side has its ConfigMaps, as folders; None on the real one, which serves them.
     """
 
     retry: Callable[[Object], tuple[Object, Sequence[str]]]
     resubmit: Callable[[Object], Object]
+    config_maps: Path | None = None
 
 
 LOCAL_FORMULAS: Final = Formulas(lambda workflow: (commands.retry(workflow), ()), commands.resubmit)
@@ -114,7 +119,7 @@ class Side:
 
     def path(self, name: str = "", resource: str = "workflows") -> str:
         """Return the path of a collection, or of one of its objects."""
-        group = "/api/v1" if resource == "pods" else ARGO
+        group = "/api/v1" if resource in {"pods", "configmaps"} else ARGO
         return f"{group}/namespaces/{self._namespace}/{resource}{'/' if name else ''}{name}"
 
     async def send(self, method: str, path: str, body: Object | None = None) -> Object:
@@ -126,6 +131,24 @@ class Side:
             raise StoryError(f"{method} {path}: {answer.text}")
         found: Object = answer.json()
         return found
+
+    async def configure(self, name: str, data: Mapping[str, str]) -> None:
+        """Give a ConfigMap its data; none for no ConfigMap any more.
+
+        Args:
+            name: The ConfigMap's.
+            data: Its keys and values.
+        """
+        if self.formulas.config_maps is not None:
+            folder = self.formulas.config_maps / name
+            shutil.rmtree(folder, ignore_errors=True)
+            for key, value in data.items():
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / key).write_text(value)
+            return
+        await self.delete(self.path(name, "configmaps"))
+        if data:
+            await self.send("POST", self.path(resource="configmaps"), {"metadata": {"name": name}, "data": data})
 
     async def delete(self, path: str) -> None:
         """Delete an object that may be gone already."""
@@ -214,6 +237,8 @@ class Player:
             events = {name: list(self._side.seen[name].events) for name in self._manifests}
             for name in self._manifests:
                 await self._side.remove(name)
+            if self._case.limits:
+                await self._side.configure(self._name, {})
         return tell(events, self._manifests, str(self._directory), files)
 
     async def _create(self) -> None:
@@ -223,6 +248,8 @@ class Player:
             reference = {key: owner[key] for key in ("apiVersion", "kind")}
             reference |= {key: owner["metadata"][key] for key in ("name", "uid")}
             metadata["ownerReferences"] = [reference | {"controller": True, "blockOwnerDeletion": True}]
+        if self._case.limits:
+            await self._side.configure(self._name, self._case.limits)
         await self._submit(self._name, metadata, self._filled(self._case.spec))
 
     def _filled(self, part: Object) -> Object:
@@ -245,13 +272,22 @@ class Player:
             case UntilFile(name):
                 await self._until_file(name)
             case Touch(name):
-                (self._directory / name).touch()
-            case Merge(patch):
-                await self._side.send("PATCH", self._side.path(self._name), patch)
-            case Delete(of):
-                await self._side.delete(self._side.path(self._name + of))
+                (self._directory / name.replace(NAME, self._name)).touch()
             case Retry() | Resubmit() | Resume():
                 await self._command(action)
+            case _:
+                await self._write(action)
+
+    async def _write(self, action: Merge | Another | Limits | Delete) -> None:
+        match action:
+            case Merge(patch, of):
+                await self._side.send("PATCH", self._side.path(self._name + of), patch)
+            case Another(of, spec):
+                await self._submit(self._name + of, {}, self._filled(self._case.spec | spec))
+            case Limits(data):
+                await self._side.configure(self._name, data)
+            case Delete(of):
+                await self._side.delete(self._side.path(self._name + of))
 
     async def _command(self, action: Retry | Resubmit | Resume) -> None:
         path = self._side.path(self._name)

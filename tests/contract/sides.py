@@ -96,14 +96,15 @@ async def play_locally(cases: Sequence[Case], directory: Path) -> dict[str, Stor
         cases: What.
         directory: Gets a folder for each case, and the local Argo's own files.
     """
-    kubeconfig = directory / "kubeconfig"
-    settings = Settings(places=len(cases) + 1, reaction=REACTION)
+    kubeconfig, config_maps = directory / "kubeconfig", directory / "configmaps"
+    settings = Settings(places=len(cases) + 1, reaction=REACTION, config_maps=config_maps)
     async with (
         LocalServer(kubeconfig, ServerSettings(namespace=NAMESPACE)) as server,
         Controller(server.store, workdir=directory / "pods", settings=settings),
         httpx.AsyncClient(**client_settings(kubeconfig), timeout=TIMEOUT, trust_env=False) as client,
     ):
-        side = Side(client, NAMESPACE, replace(LOCAL_FORMULAS), settle=SETTLE_LOCALLY)
+        formulas = replace(LOCAL_FORMULAS, config_maps=config_maps)
+        side = Side(client, NAMESPACE, formulas, settle=SETTLE_LOCALLY)
         return await play_all(side, cases, directory / "cases", at_once=AT_ONCE)
 
 

@@ -73,6 +73,27 @@ class Merge:
     """Apply a JSON merge patch."""
 
     patch: Object
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Another:
+    """Create another Workflow of the same case.
+
+    Args:
+        of: What follows the case's own name in its name.
+        spec: Fields of its spec that are other ones.
+    """
+
+    of: str
+    spec: Object = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Give the case's ConfigMap other data."""
+
+    data: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +118,9 @@ class Resume:
     """Do what `argo resume` does."""
 
 
-Action = Until | UntilFile | Ended | Gone | Quiet | Touch | Merge | Delete | Retry | Resubmit | Resume
+Action = (
+    Until | UntilFile | Ended | Gone | Quiet | Touch | Merge | Another | Limits | Delete | Retry | Resubmit | Resume
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +133,7 @@ class Case:
         actions: What happens after its creation, in this order.
         metadata: Metadata besides the name.
         owned: Whether another Workflow, suspended, with `-owner` behind the name, is made first and owns it.
+        limits: The data of a ConfigMap of the Workflow's name, which is made first; none for no ConfigMap.
         differs: Why the local controller's story is another one; empty for the same story.
     """
 
@@ -118,6 +142,7 @@ class Case:
     actions: tuple[Action, ...] = (Ended(),)
     metadata: Object = field(default_factory=dict)
     owned: bool = False
+    limits: dict[str, str] = field(default_factory=dict)
     differs: str = ""
 
 

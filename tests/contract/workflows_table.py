@@ -8,6 +8,7 @@ from contract import (
     workflows_flow,
     workflows_invalid,
     workflows_jobs,
+    workflows_locks,
     workflows_pods,
     workflows_retries,
 )
@@ -17,6 +18,7 @@ CASES: Final[tuple[Case, ...]] = (
     *workflows_pods.CASES,
     *workflows_flow.CASES,
     *workflows_retries.CASES,
+    *workflows_locks.CASES,
     *workflows_ends.CASES,
     *workflows_invalid.CASES,
     *workflows_jobs.CASES,

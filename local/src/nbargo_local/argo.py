@@ -22,7 +22,7 @@ _REACTION_SECONDS: Final = 0.1
 
 @asynccontextmanager
 async def local_argo(
-    *, kubeconfig: Path, workdir: Path, settings: ServerSettings | None = None
+    *, kubeconfig: Path, workdir: Path, settings: ServerSettings | None = None, config_maps: Path | None = None
 ) -> AsyncIterator[LocalServer]:
     """Run the local Argo until the block is left.
 
@@ -30,11 +30,12 @@ async def local_argo(
         kubeconfig: The file to write for clients.
         workdir: Folder for the logs of the processes that stand for pods.
         settings: Port, token, namespace, state and watches of the API.
+        config_maps: The folder that stands for the cluster's ConfigMaps, for the limits of semaphores; None for none.
 
     Raises:
         ConfigError: The port or the state cannot be used.
     """
-    behaviour = Settings(reaction=_REACTION_SECONDS)
+    behaviour = Settings(reaction=_REACTION_SECONDS, config_maps=config_maps)
     async with (
         LocalServer(kubeconfig, settings) as server,
         Controller(server.store, workdir=workdir, settings=behaviour),
@@ -62,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kubeconfig", type=Path, required=True, help="the kubeconfig file to write for clients")
     parser.add_argument("--workdir", type=Path, required=True, help="folder for the logs of the processes")
     parser.add_argument("--state", type=Path, metavar="DIR", help="keep the objects in DIR over restarts")
+    parser.add_argument(
+        "--config-maps", type=Path, metavar="DIR", help="where semaphores have their limits: DIR/<ConfigMap>/<key>"
+    )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
     parser.add_argument("--namespace", default="argo", help="namespace of the kubeconfig's context (default: argo)")
     return parser
@@ -73,7 +77,9 @@ async def _serve(options: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     settings = ServerSettings(port=options.port, namespace=options.namespace, state=options.state)
     options.workdir.mkdir(parents=True, exist_ok=True)
-    async with local_argo(kubeconfig=options.kubeconfig, workdir=options.workdir, settings=settings) as server:
+    async with local_argo(
+        kubeconfig=options.kubeconfig, workdir=options.workdir, settings=settings, config_maps=options.config_maps
+    ) as server:
         sys.stdout.write(f"The local Argo answers at {server.url}; clients use {options.kubeconfig}\n")
         sys.stdout.flush()
         await ended.wait()

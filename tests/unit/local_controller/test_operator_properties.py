@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbargo_local.controller.durations import stamp
+from nbargo_local.controller.locks import Locks, limits_in
 from nbargo_local.controller.names import COMPLETED_LABEL, PHASE_LABEL, node_id
 from nbargo_local.controller.operator import operate
 from nbargo_local.controller.pods import PodStatus
 from nbargo_local.controller.tree import COMPLETED, FULFILLED
 from support.controller_bench import START, Object, shell
 
+NO_LOCKS = Locks(limits_in(None))
 ROUNDS = 40  # more than any workflow below takes to come to rest
 ENDS = ("Succeeded", "Failed", "Error")
 
@@ -91,7 +93,7 @@ class World:
             if self.completed:
                 break
             before = copy.deepcopy(self.workflow)
-            decision = operate(self.workflow, self.pods, self.now)
+            decision = operate(self.workflow, self.pods, self.now, locks=NO_LOCKS)
             assert self.workflow == before
             self.workflow = decision.workflow or self.workflow
             for node in decision.stop:

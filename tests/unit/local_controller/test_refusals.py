@@ -24,7 +24,13 @@ def from_secret(kind: str) -> list[Object]:
 
 
 UNSUPPORTED: list[tuple[str, list[Object], Object]] = [
-    ("spec.synchronization", [RUN], {"synchronization": {"mutex": {"name": "m"}}}),
+    ("spec.synchronization.mutex.database", [RUN], {"synchronization": {"mutex": {"name": "m", "database": True}}}),
+    (
+        "spec.synchronization.semaphore.database",
+        [RUN],
+        {"synchronization": {"semaphores": [{"database": {"key": "k"}}]}},
+    ),
+    ("templates.main.synchronization", [{**RUN, "synchronization": {"mutex": {"name": "m"}}}], {}),
     ("spec.workflowTemplateRef", [RUN], {"workflowTemplateRef": {"name": "t"}}),
     ("spec.volumeClaimTemplates", [RUN], {"volumeClaimTemplates": [{"metadata": {"name": "v"}}]}),
     ("spec.hooks", [RUN], {"hooks": {"exit": {"template": "main"}}}),

@@ -22,6 +22,7 @@ from nbargo_local.api.subscriptions import Subscription
 from nbargo_local.controller.clock import Clock, SystemClock
 from nbargo_local.controller.cron import CronWorkflows, owner_of
 from nbargo_local.controller.kubelet import Kubelet, base_environment, default_places
+from nbargo_local.controller.locks import Locks, limits_in
 from nbargo_local.controller.names import COMPLETED_LABEL, INSTANCE_LABEL, Object
 from nbargo_local.controller.operator import Decision, give_up, operate
 from nbargo_local.controller.ttl import deletion_time
@@ -42,12 +43,14 @@ class Settings:
         environment: Variables that every pod gets, besides those of its template.
         reaction: Seconds until a new workflow is looked at for the first time. Argo's own queue takes some too, so
             that its clients meet workflows without a status.
+        config_maps: The folder that stands for the cluster's ConfigMaps, as `locks.limits_in` reads it; None for none.
     """
 
     places: int = field(default_factory=default_places)
     grace: float = GRACE_SECONDS
     environment: Mapping[str, str] = field(default_factory=base_environment)
     reaction: float = 0.0
+    config_maps: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class Controller:
             grace=settings.grace,
             env=settings.environment,
         )
+        self._locks = Locks(limits_in(settings.config_maps))
         self._crons = CronWorkflows(store, self._clock)
         self._reconcilers: dict[Resource, Callable[[Key], None]] = {
             WORKFLOWS: self._reconcile_workflow,
@@ -110,6 +114,8 @@ class Controller:
         events = self._store.subscribe()
         for resource in self._reconcilers:
             for found in self._store.list(resource):
+                if resource == WORKFLOWS:
+                    self._locks.restore(found)
                 self._enqueue(_key(resource, found))
         self._tasks = [
             asyncio.create_task(self._follow(events), name="local controller: events"),
@@ -202,11 +208,17 @@ class Controller:
         for other in [each for each, owner in self._owners.items() if owner == key and each != uid]:
             self._kubelet.forget_all(other)
             del self._owners[other]
+            self._release(key)
+
+    def _release(self, key: Key) -> None:
+        for namespace, name in self._locks.release(key.namespace, key.name):
+            self._enqueue(Key(WORKFLOWS, namespace, name))
 
     def _collect(self, key: Key, workflow: Object) -> None:
         """Drop the pods of a workflow that is done, and delete it when its time to live is over."""
         uid = workflow["metadata"]["uid"]
         self._kubelet.forget_all(uid)
+        self._release(key)
         when = deletion_time(workflow)
         if when is None or when > self._clock.now():
             self._enqueue_at(key, when)
@@ -231,10 +243,10 @@ class Controller:
     def _decide(self, workflow: Object, now: datetime) -> Decision:
         pods = self._kubelet.statuses(workflow["metadata"]["uid"])
         try:
-            return operate(workflow, pods, now)
+            return operate(workflow, pods, now, locks=self._locks)
         except Exception as error:  # noqa: BLE001 - one workflow that is not even of the right shape must not end all
             _log.warning("workflow %s cannot be processed", workflow["metadata"]["name"], exc_info=error)
-            return give_up(workflow, pods, now, f"{type(error).__name__}: {error}")
+            return give_up(workflow, pods, now, locks=self._locks, why=f"{type(error).__name__}: {error}")
 
     def _persist(self, key: Key, workflow: Object, state: Object) -> bool:
         """Store a workflow's next state; return False if nothing is to be done for it."""
@@ -251,7 +263,8 @@ class Controller:
     def _give_up(self, key: Key, workflow: Object, why: str) -> None:
         """End a workflow whose state the store does not take, such as one that has become too large."""
         uid = workflow["metadata"]["uid"]
-        decision = give_up(workflow, self._kubelet.statuses(uid), self._clock.now(), why)
+        pods, now = self._kubelet.statuses(uid), self._clock.now()
+        decision = give_up(workflow, pods, now, locks=self._locks, why=why)
         self._kubelet.forget_all(uid)
         if decision.workflow is not None:
             self._store.update(key.resource, key.namespace, key.name, decision.workflow)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from nbargo_local.controller.durations import read_stamp, stamp
+from nbargo_local.controller.locks import Locks
 from nbargo_local.controller.names import Object, pod_name
 from nbargo_local.controller.parameters import as_list, by_name, global_values, process_template
 from nbargo_local.controller.pods import PodSpec, PodStatus, integer
@@ -62,14 +63,16 @@ class Operation:
         workflow: The Workflow as it is stored; not changed.
         pods: Its pods, by node id.
         now: The present time.
+        locks: The locks of all workflows; what this one asks for is taken at once.
     """
 
-    def __init__(self, workflow: Object, pods: Mapping[str, PodStatus], now: datetime) -> None:
+    def __init__(self, workflow: Object, pods: Mapping[str, PodStatus], now: datetime, locks: Locks) -> None:
         self.workflow = copy.deepcopy(workflow)
         self.status: Object = self.workflow.get("status") or {}
         self.spec: Object = self.workflow["spec"]
         self.pods = pods
         self.now = now
+        self.locks = locks
         self.name: str = workflow["metadata"]["name"]
         self.tree = Tree(self.name, self.status.get("nodes") or {}, stamp(now))
         self.values: dict[str, str] = {}

@@ -1,16 +1,18 @@
 """The operator: from a workflow and its pods to the workflow's next state, and to what is to be done for it.
 
-`operate` is pure: the same workflow, pods and time give the same decision, and a decision that was lost is made again.
+`operate` is pure but for the locks: the same workflow, pods and time give the same decision, and a decision that was
+lost is made again.
 The order of its steps, the messages and the conditions are those of Argo's workflow-controller 3.7.3.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from nbargo_local.controller.durations import stamp
 from nbargo_local.controller.execute import entry_call, execute, exit_call
+from nbargo_local.controller.locks import LockError, Locks
 from nbargo_local.controller.names import COMPLETED_LABEL, PHASE_LABEL, POD_NAMES_ANNOTATION, Object
 from nbargo_local.controller.observe import enforce_ends, observe_pods
 from nbargo_local.controller.operation import Operation, ParallelismReachedError
@@ -27,6 +29,7 @@ _WORKFLOW_PHASE: Final = {
     "Failed": "Failed",
     "Error": "Error",
 }
+_LIMITS_PERIOD: Final = timedelta(seconds=1)  # nothing tells of a limit that was raised: a ConfigMap is a folder here
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +51,20 @@ class Decision:
     wake: datetime | None = None
 
 
-def operate(workflow: Object, pods: Mapping[str, PodStatus], now: datetime) -> Decision:
+def operate(workflow: Object, pods: Mapping[str, PodStatus], now: datetime, *, locks: Locks) -> Decision:
     """Decide what is to happen to a workflow that is not completed.
 
     Args:
         workflow: The Workflow as it is stored; not changed.
         pods: Its pods, by node id.
         now: The present time, aware.
+        locks: The locks of all workflows. Those of one that ends are released by whoever has stored that.
     """
-    op = Operation(workflow, _known(workflow, pods), now)
+    op = Operation(workflow, _known(workflow, pods), now, locks)
     try:
         _advance(op)
+    except LockError as error:
+        _end(op, "Failed", str(error))
     except UnsupportedError as error:
         _end(op, "Error", str(error))
     except InvalidSpecError as error:
@@ -66,16 +72,17 @@ def operate(workflow: Object, pods: Mapping[str, PodStatus], now: datetime) -> D
     return _decision(op, workflow, pods)
 
 
-def give_up(workflow: Object, pods: Mapping[str, PodStatus], now: datetime, why: str) -> Decision:
+def give_up(workflow: Object, pods: Mapping[str, PodStatus], now: datetime, *, locks: Locks, why: str) -> Decision:
     """Return the decision for a workflow that cannot be processed or stored: it ends in phase Error.
 
     Args:
         workflow: The Workflow as it is stored; not changed.
         pods: Its pods, by node id.
         now: The present time, aware.
+        locks: As for `operate`.
         why: What went wrong.
     """
-    op = Operation(workflow, {}, now)
+    op = Operation(workflow, {}, now, locks)
     _end(op, "Error", why)
     op.workflow["status"] = op.status
     alive = tuple(node for node, pod in pods.items() if pod.alive)
@@ -129,13 +136,23 @@ def _advance(op: Operation) -> None:
         _end(op, "Failed", f"failed to set global parameters: {error}")
         return
     if fresh:
+        _add_metadata(op)
+    if _waits(op):
+        return
+    if fresh:
         _begin(op)
     else:
         _set_condition(op, "PodRunning", any(pod.phase == "Running" for pod in op.pods.values()))
         observe_pods(op)
     enforce_ends(op)
-    if op.spec.get("suspend"):
-        return
+    if not op.spec.get("suspend"):
+        _go_on(op)
+
+
+def _go_on(op: Operation) -> None:
+    """Execute what is to be executed now."""
+    if op.status["phase"] == "Pending":
+        _set_phase(op, "Running", "")
     try:
         entry = _executed(op)
     except ParallelismReachedError:
@@ -155,12 +172,32 @@ def _executed(op: Operation) -> Node | None:
         return op.tree.get(op.name)
 
 
-def _begin(op: Operation) -> None:
+def _add_metadata(op: Operation) -> None:
     metadata = op.workflow["metadata"]
     declared = op.spec.get("workflowMetadata") or {}
     for kind in ("labels", "annotations"):
         if declared.get(kind):
             metadata[kind] = (metadata.get(kind) or {}) | declared[kind]
+
+
+def _waits(op: Operation) -> bool:
+    """Return whether the workflow goes no further now, because others hold a lock that it asks for."""
+    if not op.spec.get("synchronization"):
+        return False
+    why = op.locks.acquire(op.workflow | {"spec": op.spec}, op.status)
+    if not why:
+        return False
+    if op.status.get("phase") == "Pending" and op.shutdown == "Terminate":
+        execute(op, entry_call(op))
+        _end(op, "Succeeded", "")  # as Argo 3.5 to 4.0 have it: nothing ran, and nobody takes it for a failure
+        return True
+    _set_phase(op, op.status.get("phase") or "Pending", why)
+    op.wake_at(op.now + _LIMITS_PERIOD)
+    return True
+
+
+def _begin(op: Operation) -> None:
+    metadata = op.workflow["metadata"]
     metadata["annotations"] = (metadata.get("annotations") or {}) | {POD_NAMES_ANNOTATION: "v2"}
     _set_phase(op, "Running", "")
 
@@ -183,7 +220,7 @@ def _set_phase(op: Operation, phase: str, message: str) -> None:
         labels.setdefault(COMPLETED_LABEL, "false")
     op.status.setdefault("finishedAt", None)
     if not op.status.get("startedAt"):
-        op.status["startedAt"] = stamp(op.now)
+        op.status["startedAt"] = stamp(op.now) if phase != "Pending" else None
     if message:
         op.status["message"] = message
     else:
@@ -201,6 +238,7 @@ def _end(op: Operation, phase: str, message: str) -> None:
     if phase == "Error" and entry is not None and entry["phase"] == "Running":
         entry |= {"phase": "Error", "message": "Workflow operation error"}
     op.status["finishedAt"] = stamp(op.now)
+    op.status.pop("synchronization", None)
     op.workflow["metadata"]["labels"][COMPLETED_LABEL] = "true"
     _set_condition(op, "Completed", value=True)
     op.wake = None

@@ -28,6 +28,7 @@ SPEC_HONOURED: Final = frozenset(
         "workflowMetadata",
         "retryStrategy",
         "podMetadata",
+        "synchronization",
     }
 )
 SPEC_WITHOUT_EFFECT: Final = frozenset(
@@ -248,6 +249,15 @@ def _template(template: Object) -> None:
     _calls(path, template)
 
 
+def _synchronization(path: str, asked: Object | None) -> None:
+    _only(path, asked, frozenset({"semaphore", "semaphores", "mutex", "mutexes"}))
+    for kind, fields in (("semaphore", {"configMapKeyRef"}), ("mutex", {"name"})):
+        plural = f"{kind}es" if kind == "mutex" else f"{kind}s"
+        single = (asked or {}).get(kind)
+        for each in [*([single] if single else []), *((asked or {}).get(plural) or ())]:
+            _only(f"{path}.{kind}", each, frozenset(fields))
+
+
 def check_support(spec: Object) -> None:
     """Refuse a specification that asks for something that the local controller does not do.
 
@@ -265,6 +275,7 @@ def check_support(spec: Object) -> None:
     )
     _arguments("spec.arguments", spec.get("arguments"))
     _retry("spec.retryStrategy", spec.get("retryStrategy"))
+    _synchronization("spec.synchronization", spec.get("synchronization"))
     for template in spec.get("templates") or ():
         _template(template)
     text = dump([spec.get("arguments"), spec.get("templates")])
