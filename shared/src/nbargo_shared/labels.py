@@ -26,6 +26,9 @@ OUTCOME_PARAMETER: Final = "nbargo-outcome"
 OUTCOME_FILE: Final = "outcome.json"
 """Name of the outcome file in the job's own directory, `<staging>/<job id>/`."""
 
+STOP_FILE: Final = ".nbargo.stop"
+"""Name of the empty file in the job's own directory that says that its user ends it: its pod then sends no message."""
+
 DEFINITION_FILE: Final = "definition.json"
 """Name of the file in `<staging>/<definition id>/` that holds the record of a definition without a schedule. One with a
 schedule has a CronWorkflow instead; while both are there, which a change of that kind that was cut short can leave, the

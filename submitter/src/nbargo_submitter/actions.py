@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -66,7 +67,7 @@ class Actions:
         if Status(job.status).is_terminal:
             return
         name = await self._workflow_of(job)
-        if name is None or not await self._shut_down(name):
+        if name is None or not await self._end(name, job_id):
             hint = "Reload the list in a minute: how the job ended is then shown"
             raise ClusterMissingError("There is no workflow of this job to stop", hint=hint, status=404)
         await self._projection.glimpsed(lambda: self._is_stopping(job_id))
@@ -103,7 +104,7 @@ class Actions:
         name = await self._workflow_of(job)
         if name is not None:
             if not Status(job.status).is_terminal:
-                await self._shut_down(name)
+                await self._end(name, job_id)
             await self._cluster.delete(name)
         await asyncio.to_thread(self._staging.remove, job_id)
         await asyncio.to_thread(self._rows.delete_job, job_id)
@@ -120,7 +121,7 @@ class Actions:
         found = await self._workflows_of(definition_id)
         for metadata in found:
             if (metadata.get("labels") or {}).get(labels.COMPLETED_LABEL) != "true":
-                await self._shut_down(metadata["name"])
+                await self._end(metadata["name"], _job_id_of(metadata))
         for metadata in found:
             await self._cluster.delete(metadata["name"])
         return {_job_id_of(metadata) for metadata in found}
@@ -140,6 +141,26 @@ class Actions:
     async def _workflows_of(self, definition_id: str) -> list[dict[str, Any]]:
         identifier = self._staging.folder(definition_id).name
         return await self._cluster.find(f"{labels.selector(self._user)},{labels.DEFINITION_LABEL}={identifier}")
+
+    async def _end(self, name: str, job_id: str) -> bool:
+        """End a Workflow that its user wants no more; return whether there was one."""
+        async with self._word_left(job_id):
+            return await self._shut_down(name)
+
+    @asynccontextmanager
+    async def _word_left(self, job_id: str) -> AsyncIterator[None]:
+        """Tell the job's pod that its user ends it, before it is ended; take it back if that fails."""
+        word = None
+        with suppress(OSError, InputError):  # a job whose folder is gone has nobody to tell
+            word = self._staging.folder(job_id) / labels.STOP_FILE
+            await asyncio.to_thread(word.touch)
+        try:
+            yield
+        except BaseException:
+            if word is not None:
+                with suppress(OSError):
+                    await asyncio.to_thread(word.unlink)
+            raise
 
     async def _shut_down(self, name: str) -> bool:
         """Return whether there was a Workflow to stop."""

@@ -44,7 +44,12 @@ class RunSettings:
     def job(self) -> dict[str, Any]:
         """Return the members of NBARGO_JOB that say so; those that are not wanted are absent."""
         attempts = self.retries + 1 if self.retries else None
-        optional = {"timeout": self.timeout, "attempts": attempts, "notify": self.notify and dict(self.notify)}
+        optional = {
+            "timeout": self.timeout,
+            "attempts": attempts,
+            "retry_failures": bool(attempts) and self.retry_failures,
+            "notify": self.notify and dict(self.notify),
+        }
         return {"kernel": self.kernel, **{name: value for name, value in optional.items() if value}}
 
     def retry_strategy(self) -> dict[str, Any] | None:
