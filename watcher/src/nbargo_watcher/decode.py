@@ -110,12 +110,12 @@ class Decoder:
             decoded = self._list.decode(body)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             return self._page_one_by_one(body)
-        return _page_of(decoded.metadata, [self._observed(item) for item in decoded.items or ()])
+        return _page_of(decoded.metadata, [self._read(item) for item in decoded.items or ()])
 
     def object(self, body: bytes | bytearray) -> Observed | Poison:
         """Return one object, as the answer to a get holds it."""
         try:
-            return self._observed(msgspec.json.decode(body, type=self._form.item))
+            return self._read(msgspec.json.decode(body, type=self._form.item))
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             return _poison(body, error)
 
@@ -150,6 +150,10 @@ class Decoder:
             raise GarbledError(f"The answer is not a list of objects: {_why(error)}") from error
         return _page_of(decoded.metadata, [self.object(bytes(item)) for item in decoded.items or ()])
 
+    def _read(self, item: wire.Workflow | wire.CronWorkflow) -> Observed:
+        self._form.trim(item)
+        return self._observed(item)
+
     def _observed(self, item: wire.Workflow | wire.CronWorkflow) -> Observed:
         return self._form.project(item, namespace=self._namespace)
 
@@ -179,9 +183,9 @@ def _project(workflow: wire.Workflow, *, namespace: str) -> Observed:
         definition_id=tags.definition_id or "",
         scheduled=bool(tags.definition_id and not tags.job_id),
         phase=status.phase or "",
-        message=details.message_of(workflow)[:MESSAGE_LENGTH],
+        message=status.message or "",
         shutdown=(workflow.spec.shutdown or "") if workflow.spec else "",
-        stop_requested=_is_stop_requested(notes.stop, started_at),
+        stop_requested=notes.stop is not None and _is_stop_requested(notes.stop, started_at),
         completed=tags.completed == "true",
         resubmitted=tags.resubmitted is not None,
         deleting=meta.deletion_timestamp is not None,
@@ -195,9 +199,9 @@ def _project(workflow: wire.Workflow, *, namespace: str) -> Observed:
 
 
 def _trim(workflow: wire.Workflow) -> None:
-    """Let go of what the projection leaves out and what may be large."""
+    """Keep what the projection needs of what may be large, and let go of the rest."""
     if status := workflow.status:
-        status.message = details.message_of(workflow)[:MESSAGE_LENGTH]
+        status.message = details.message_of(status, workflow.spec)[:MESSAGE_LENGTH]
         status.nodes = _NOTHING
         if status.outputs:
             outcome = _outcome(status.outputs)
@@ -230,14 +234,13 @@ def _outcome(outputs: wire.Outputs) -> str | None:
     return None
 
 
-def _is_stop_requested(note: str | None, started_at: int | None) -> bool:
+def _is_stop_requested(note: str, started_at: int | None) -> bool:
     """Return whether a stop was requested of this attempt: `argo retry` leaves the note of an earlier one there."""
-    if note is None:
-        return False
     asked = _time(note)
     return asked is None or started_at is None or asked > started_at
 
 
+@lru_cache(maxsize=64)
 def _progressed(progress: str | None) -> bool:
     """Whether `n/m` has an n above 0."""
     return bool(progress) and (progress or "").partition("/")[0].strip("0") != ""

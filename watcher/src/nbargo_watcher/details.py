@@ -5,16 +5,18 @@ retries says that they ran out, and what went wrong is in the last pod's node. B
 matter, in objects of a job's size: of others, and where Argo has packed or moved the nodes away, nothing is told.
 """
 
+import re
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from nbargo_watcher.wire import Workflow
+from nbargo_watcher.wire import Spec, Status
 
-_MAX_BYTES: Final = 256 * 1024
-"""A job has one pod for each attempt, whose node is 2 KB and may hold an outcome; larger ones are not ours."""
-_ALIVE: Final = frozenset({"", "Pending", "Running"})
+_MAX_WAITING: Final = 16 * 1024
+"""Bytes of nodes that are searched with each event: a pod's node is 1 KB and more, and a job has one for each attempt."""
+_MAX_ENDED: Final = 256 * 1024
+"""Bytes of nodes that are searched at the end: each attempt's node may hold its outcome then."""
 _ENDED_BADLY: Final = frozenset({"Failed", "Error"})
 _OF_RETRIES: Final = (
     "No more retries left",
@@ -59,30 +61,27 @@ class _Template(Struct):
 
 
 _nodes = msgspec.json.Decoder(dict[str, _Node])
+_pending = re.compile(rb'"Pending"').search  # most pods run, and this costs a tenth of what reading the nodes would
 _templates = msgspec.json.Decoder(list[_Template])
 
 
-def message_of(workflow: Workflow) -> str:
+def message_of(status: Status, spec: Spec | None) -> str:
     """Return `status.message`, with what the workflow's parts say where it alone does not tell.
 
     Args:
-        workflow: The workflow. Once the message is put in its place, its nodes and templates are not needed any more.
+        status: The workflow's status. Once the message is put in its place, its nodes are not needed any more.
+        spec: Its spec, with the templates, which are not needed any more then either.
     """
-    status = workflow.status
-    if status is None:
-        return ""
-    message = status.message or ""
-    if (status.phase or "") in _ALIVE:
-        return message or _of_waiting_pod(status.nodes)
-    if status.phase in _ENDED_BADLY:
-        return _with_limit(_with_last_pod(message, status.nodes), workflow)
-    return message
+    message, phase = status.message, status.phase
+    if phase in _ENDED_BADLY:
+        return _with_limit(_with_last_pod(message or "", status.nodes), spec)
+    if message or phase == "Succeeded" or not 0 < len(status.nodes) <= _MAX_WAITING:
+        return message or ""
+    return _of_waiting_pod(status.nodes) if _pending(status.nodes) else ""
 
 
 def _of_waiting_pod(nodes: msgspec.Raw) -> str:
     """Return what the pods say that wait, unless one of them runs."""
-    if not nodes or len(nodes) > _MAX_BYTES or b'"Pending"' not in bytes(nodes):
-        return ""
     pods = _pods(nodes)
     if any(pod.phase == "Running" for pod in pods):
         return ""
@@ -90,7 +89,7 @@ def _of_waiting_pod(nodes: msgspec.Raw) -> str:
 
 
 def _with_last_pod(message: str, nodes: msgspec.Raw) -> str:
-    if not message.startswith(_OF_RETRIES) or not nodes or len(nodes) > _MAX_BYTES:
+    if not message.startswith(_OF_RETRIES) or not 0 < len(nodes) <= _MAX_ENDED:
         return message
     failed = [pod for pod in _pods(nodes) if pod.phase in _ENDED_BADLY and pod.message]
     if not failed:
@@ -100,14 +99,11 @@ def _with_last_pod(message: str, nodes: msgspec.Raw) -> str:
     return message if last.message in message else f"{message}: {last.message}"
 
 
-def _with_limit(message: str, workflow: Workflow) -> str:
-    if _OUT_OF_MEMORY not in message or MEMORY_LIMIT in message or workflow.spec is None:
-        return message
-    raw = workflow.spec.templates
-    if not raw:
+def _with_limit(message: str, spec: Spec | None) -> str:
+    if _OUT_OF_MEMORY not in message or MEMORY_LIMIT in message or spec is None or not len(spec.templates):
         return message
     try:
-        templates = _templates.decode(raw)
+        templates = _templates.decode(spec.templates)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return message
     containers = [part for each in templates for part in (each.script, each.container) if part and part.resources]
