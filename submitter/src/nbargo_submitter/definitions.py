@@ -108,7 +108,8 @@ class Definitions:
         """
         self._intake.check_definitions(await asyncio.to_thread(self._rows.count_definitions))
         environment = await self._intake.environment(model.runtime_environment_name)
-        record = checks.definition_record(
+        record = await asyncio.to_thread(  # a time zone is a file
+            checks.definition_record,
             model,
             definition_id=str(uuid.uuid4()),
             create_time=_now(),
@@ -143,7 +144,7 @@ class Definitions:
         self._projection.expected()
         async with claim(self._staging, definition_id, what=_ANOTHER):
             found = await self.there(definition_id, listed=listed)
-            changed = edits.wanted(model, there=found.record, listed=listed)
+            changed = await asyncio.to_thread(edits.wanted, model, there=found.record, listed=listed)
             notebook, of_input = await self._new_input(model, found.record)
             if not (changed or of_input):
                 return
