@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from nbargo_shared.errors import DatabaseError, InputError
 from nbargo_shared.tables import FRESH_FOR, HEARTBEAT_TABLE, PROJECTED_TABLE
+from nbargo_submitter import places
 
 _BUSY_SECONDS: Final = 5.0  # sqlite3's default: the watcher's transactions take 50 ms at most
 _ID_COLUMN: Final = {Job: "job_id", JobDefinition: "job_definition_id"}
@@ -72,7 +73,9 @@ class Rows:
             if query.start_time:
                 jobs = jobs.filter(Job.start_time >= query.start_time)
             found, total = _page(_named(jobs, Job, query), Job, query)
-            return [DescribeJob.from_orm(job) for job in found], total
+            shown = [DescribeJob.from_orm(job) for job in found]
+            places.tell(session, shown)
+            return shown, total
 
     def list_definitions(self, query: ListJobDefinitionsQuery) -> tuple[list[DescribeJobDefinition], int]:
         """Return one page of job definitions, and how many there are in all."""
@@ -92,7 +95,11 @@ class Rows:
         """Return a job, or None if there is no such row."""
         with self.session() as session:
             row = session.get(Job, job_id)
-            return None if row is None else DescribeJob.from_orm(row)
+            if row is None:
+                return None
+            shown = DescribeJob.from_orm(row)
+            places.tell(session, [shown])
+            return shown
 
     def definition(self, definition_id: str) -> DescribeJobDefinition | None:
         """Return a job definition, or None if there is no such row."""

@@ -14,7 +14,7 @@ from msgspec import Struct
 from nbargo_watcher.wire import Spec, Status
 
 _MAX_WAITING: Final = 16 * 1024
-"""Bytes of nodes that are searched with each event: a pod's node is 1 KB and more, and a job has one for each attempt."""
+"""Bytes of nodes that are searched with each event: a pod's node is 1 KB and more, one for each attempt."""
 _MAX_ENDED: Final = 256 * 1024
 """Bytes of nodes that are searched at the end: each attempt's node may hold its outcome then."""
 _ENDED_BADLY: Final = frozenset({"Failed", "Error"})
