@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_scheduler.exceptions import InputUriError
-from jupyter_scheduler.models import CreateJob, CreateJobDefinition, RuntimeEnvironment
+from jupyter_scheduler.models import CreateJob, CreateJobDefinition
 from jupyter_scheduler.utils import create_output_directory
 
 from nbargo_shared import definition, fields, labels, record
@@ -15,6 +15,7 @@ from nbargo_shared.definition import DefinitionRecord
 from nbargo_shared.errors import InputError, RecordError
 from nbargo_shared.record import JobRecord
 from nbargo_submitter import formats, schedules
+from nbargo_submitter.environments import Environment
 from nbargo_submitter.execution import problem
 
 
@@ -51,7 +52,7 @@ def check_notebook(manager: Any, path: Path) -> None:
         raise InputError(reason, hint="Open it in JupyterLab, select a kernel, save it, and submit it again")
 
 
-def choose_environment(environments: list[RuntimeEnvironment], name: str) -> RuntimeEnvironment:
+def choose_environment(environments: list[Environment], name: str) -> Environment:
     """Return the environment of a name.
 
     Raises:
@@ -64,7 +65,7 @@ def choose_environment(environments: list[RuntimeEnvironment], name: str) -> Run
     raise InputError(f"There is no environment '{name}'", hint=f"Choose one of: {known}")
 
 
-def check_formats(wanted: list[str], environment: RuntimeEnvironment) -> tuple[str, ...]:
+def check_formats(wanted: list[str], environment: Environment) -> tuple[str, ...]:
     """Return the output formats without repetitions.
 
     Raises:

@@ -117,7 +117,7 @@ class Definitions:
             files=new_version(),
         )
         notebook = await asyncio.to_thread(self._intake.notebook, model.input_uri)
-        cron = await self._built(record)
+        cron = await self._built(record, notebook)
         self._projection.expected()
         await self._versions.add(record, notebook=notebook, exclude=self._intake.exclude)
         try:
@@ -171,8 +171,10 @@ class Definitions:
             record = checks.run_record(
                 definition, job_id=str(uuid.uuid4()), create_time=_now(), parameters=model.parameters
             )
-            workflow = await asyncio.to_thread(self._intake.workflow, record, environment)
             notebook = self._versions.notebook(definition)
+            workflow = await asyncio.to_thread(
+                self._intake.workflow, record, environment=environment, notebook=notebook
+            )
             self._projection.expected()
             await self._submitter.submit(Submission(record=record, notebook=notebook, exclude=(), manifest=workflow))
         return record.job_id
@@ -245,20 +247,11 @@ class Definitions:
     async def _listed(self, definition_id: str) -> DescribeJobDefinition | None:
         return await asyncio.to_thread(self._rows.definition, definition_id)
 
-    async def _built(self, record: DefinitionRecord) -> dict[str, Any]:
+    async def _built(self, record: DefinitionRecord, notebook: Path | None = None) -> dict[str, Any]:
         """Return a definition's CronWorkflow, which is also how everything in it is checked."""
         environment = await self._intake.environment(record.runtime_environment_name)
-        checks.check_formats(list(record.output_formats), environment)
-        plan = self._intake.plan(record, environment)
-        return await asyncio.to_thread(
-            cronmanifest.build_cron_workflow,
-            definition=record,
-            user=self._user,
-            staging=str(self._staging.root),
-            settings=plan.pod,
-            policy=self._intake.policy,
-            run_settings=plan.run,
-        )
+        path = notebook or self._versions.notebook(record)
+        return await asyncio.to_thread(self._intake.cron_workflow, record, environment=environment, notebook=path)
 
     async def _store_new(self, record: DefinitionRecord, cron: dict[str, Any]) -> None:
         if record.schedule is None:
@@ -282,7 +275,7 @@ class Definitions:
         """Stage a new notebook, change the definition, and return its record; after an error it is as it was."""
         first = _edited(found.record, changed, listed=listed)
         if not (found.cron and cronmanifest.WHEN.issuperset(changed)):
-            await self._built(first)  # checks everything before anything is written
+            await self._built(first, notebook)  # checks everything before anything is written
         if notebook is None:
             return await self._stored(found, changed, listed=listed)
         await self._versions.add(first, notebook=notebook, exclude=self._intake.exclude)

@@ -45,6 +45,23 @@ def problem(path: str) -> str | None:
             return "The file is not a notebook of format 4"
 
 
+def kernel_of(path: Path) -> str:
+    """Return the name of the kernel that a notebook names, "" if it cannot be read.
+
+    Args:
+        path: The notebook.
+    """
+    try:
+        notebook = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return ""
+    match notebook:
+        case {"metadata": {"kernelspec": {"name": str(name)}}}:
+            return name
+        case _:
+            return ""
+
+
 class ArgoExecutionManager:
     """The execution manager of ArgoScheduler.
 

@@ -13,6 +13,7 @@ class NbargoApp(ExtensionApp):
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         scheduler = _scheduler(serverapp)
         if scheduler:
+            scheduler.knows_kernels(serverapp.kernel_spec_manager)
             scheduler.start()
 
     async def stop_extension(self) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 
 from jupyter_core.utils import ensure_async
 from jupyter_scheduler.environments import EnvironmentRetrievalError
-from jupyter_scheduler.models import RuntimeEnvironment
 
 from nbargo_shared.definition import DefinitionRecord
 from nbargo_shared.errors import ConfigError
 from nbargo_shared.record import JobRecord
-from nbargo_submitter import checks, compute_types, manifest, notices, options
-from nbargo_submitter.cronmanifest import CronPolicy
+from nbargo_submitter import checks, compute_types, environments, manifest, notices, options
+from nbargo_submitter.cronmanifest import CronPolicy, build_cron_workflow
+from nbargo_submitter.environments import ArgoEnvironmentManager, Environment
+from nbargo_submitter.execution import kernel_of
 from nbargo_submitter.pod import PodSettings
 from nbargo_submitter.run_settings import RunSettings
 
@@ -74,7 +75,7 @@ class Intake:
         checks.check_notebook(self._scheduler.execution_manager_class, path)
         return path
 
-    async def environment(self, name: str) -> RuntimeEnvironment:
+    async def environment(self, name: str) -> Environment:
         """Return the environment of a name.
 
         Raises:
@@ -82,36 +83,49 @@ class Intake:
             ConfigError: The environments cannot be listed.
         """
         manager = self._scheduler.environments_manager
+        found: list[Environment] = []
+        for fresh in (False, True):
+            found = await self._offered(manager, fresh=fresh)
+            if any(environment.name == name for environment in found):
+                break
+        return checks.choose_environment(found, name)
+
+    async def _offered(self, manager: Any, *, fresh: bool) -> list[Environment]:
+        if isinstance(manager, ArgoEnvironmentManager):
+            return await manager.offered(fresh=fresh)
         try:
-            found = await ensure_async(await asyncio.to_thread(manager.list_environments))
+            models = await ensure_async(await asyncio.to_thread(manager.list_environments))
         except EnvironmentRetrievalError as error:
             raise ConfigError(f"The environments cannot be listed: {error}") from error
-        return checks.choose_environment(list(found), name)
+        return [environments.of_model(model) for model in models]
 
-    def plan(self, record: JobRecord | DefinitionRecord, environment: RuntimeEnvironment) -> Plan:
-        """Return what a job, or each run of a definition, is made of.
+    def plan(self, record: JobRecord | DefinitionRecord, *, environment: Environment, notebook: Path) -> Plan:
+        """Return what a job, or each run of a definition, is made of. Blocks.
 
         Args:
             record: The job or the definition.
             environment: The environment that was chosen.
+            notebook: The notebook, which names its kernel.
 
         Raises:
-            InputError: Its size or another of its settings is not usable, or more than is allowed.
+            InputError: The kernel is not there, or the size or another setting is not usable or more than is allowed.
             ConfigError: There is no image, or a setting of the sizes is wrong.
         """
         scheduler = self._scheduler
         scheduler.submission_limits().check_parameters(record.parameters)
-        settings: PodSettings = scheduler.pod_settings((environment.metadata or {}).get("image", ""))
+        choice = environment.kernels.choose(kernel_of(notebook), environment=environment.name)
+        settings: PodSettings = scheduler.pod_settings(environment.image)
         wanted = options.parse(record.runtime_environment_parameters, scheduler.bounds(frozenset(settings.env)))
         notify = notices.job_member(wanted.notify, scheduler.notifications)
         secrets = notices.variables(wanted.notify, scheduler.notifications)
         sizes = compute_types.from_settings(scheduler.compute_types, default=scheduler.default_compute_type)
-        offered = [size for name, size in sizes.items() if name in (environment.compute_types or ())]
-        size = compute_types.choose(offered, record.compute_type)
+        size = compute_types.choose([sizes[name] for name in environment.sizes(sizes)], record.compute_type)
         pod = compute_types.sized(settings, size, wanted, gpu_resource=scheduler.gpu_resource)
         return Plan(
             pod=replace(pod, env={**pod.env, **secrets}),
             run=RunSettings(
+                kernel=choice.kernel,
+                command=choice.command,
                 timeout=wanted.timeout,
                 retries=wanted.retries,
                 retry_failures=wanted.retry_failures,
@@ -119,23 +133,48 @@ class Intake:
             ),
         )
 
-    def workflow(self, record: JobRecord, environment: RuntimeEnvironment) -> dict[str, Any]:
+    def workflow(self, record: JobRecord, *, environment: Environment, notebook: Path) -> dict[str, Any]:
         """Return the Workflow of a job. Blocks.
 
         Args:
             record: The job.
             environment: The environment that was chosen.
+            notebook: The notebook.
 
         Raises:
             InputError: The record, one of its settings, or a parameter is not usable.
             ConfigError: A setting is not one that Argo or Kubernetes knows.
         """
         scheduler = self._scheduler
-        plan = self.plan(record, environment)
+        plan = self.plan(record, environment=environment, notebook=notebook)
         return manifest.build_workflow(
             record=record,
             user=scheduler.user,
             directory=str(scheduler.staging.folder(record.job_id)),
             settings=plan.pod,
             run=plan.run,
+        )
+
+    def cron_workflow(self, record: DefinitionRecord, *, environment: Environment, notebook: Path) -> dict[str, Any]:
+        """Return the CronWorkflow of a definition, which is also how everything in it is checked. Blocks.
+
+        Args:
+            record: The definition.
+            environment: The environment that was chosen.
+            notebook: The notebook.
+
+        Raises:
+            InputError: The record, one of its settings, or a parameter is not usable.
+            ConfigError: A setting is not one that Argo or Kubernetes knows.
+        """
+        scheduler = self._scheduler
+        checks.check_formats(list(record.output_formats), environment)
+        plan = self.plan(record, environment=environment, notebook=notebook)
+        return build_cron_workflow(
+            definition=record,
+            user=scheduler.user,
+            staging=str(scheduler.staging.root),
+            settings=plan.pod,
+            policy=self.policy,
+            run_settings=plan.run,
         )

@@ -23,7 +23,6 @@ from jupyter_scheduler.models import (
     ListJobDefinitionsResponse,
     ListJobsQuery,
     ListJobsResponse,
-    RuntimeEnvironment,
     UpdateJob,
     UpdateJobDefinition,
 )
@@ -39,7 +38,7 @@ from nbargo_submitter.actions import Actions
 from nbargo_submitter.client import Cluster, Settings
 from nbargo_submitter.definitions import Definitions, missing
 from nbargo_submitter.describing import ArgoFiles
-from nbargo_submitter.environments import ArgoEnvironmentManager
+from nbargo_submitter.environments import ArgoEnvironmentManager, Environment
 from nbargo_submitter.intake import Intake
 from nbargo_submitter.projection import Projection
 from nbargo_submitter.rows import Rows, next_token
@@ -105,6 +104,11 @@ class ArgoScheduler(ArgoSettings, ArgoFiles):
     def start(self) -> None:
         """Begin to look after the watcher; called when the server's event loop runs."""
         self.supervisor.start()
+
+    def knows_kernels(self, manager: Any) -> None:
+        """Take the server's manager of kernels, which knows what the lab's notebooks may run with."""
+        if isinstance(self.environments_manager, ArgoEnvironmentManager):
+            self.environments_manager.lab.kernel_specs = manager
 
     async def close(self) -> None:
         """End the child watcher and close the connections; called when the server stops."""
@@ -290,13 +294,14 @@ class ArgoScheduler(ArgoSettings, ArgoFiles):
         try:
             sizes = compute_types.from_settings(self.compute_types, default=self.default_compute_type)
             manager.compute_types = tuple(sizes)
-            if self.environments:
-                manager.environments = environments.from_settings(self.environments)
+            manager.environments = environments.from_settings(self.environments, sizes=sizes)
+            manager.offers_lab = self.offers_lab
+            manager.lab.place = self.place()
         except ConfigError as error:
-            manager.environments = ()  # none rather than one that the operator did not mean
+            manager.environments, manager.offers_lab = (), False  # none rather than one that was not meant
             self.log.error("No environment can be offered: %s", error)  # noqa: TRY400 - the sentence says it
 
-    def _prepare(self, model: CreateJob, environment: RuntimeEnvironment) -> Submission:
+    def _prepare(self, model: CreateJob, environment: Environment) -> Submission:
         path = self._intake.notebook(model.input_uri)
         made = checks.job_record(
             model,
@@ -304,7 +309,7 @@ class ArgoScheduler(ArgoSettings, ArgoFiles):
             create_time=time.time_ns() // 1_000_000,
             output_formats=checks.check_formats(list(model.output_formats or ()), environment),
         )
-        workflow = self._intake.workflow(made, environment)
+        workflow = self._intake.workflow(made, environment=environment, notebook=path)
         return Submission(record=made, notebook=path, exclude=self._intake.exclude, manifest=workflow)
 
     def _list(self, query: ListJobsQuery) -> ListJobsResponse:

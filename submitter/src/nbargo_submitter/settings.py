@@ -10,6 +10,7 @@ from nbargo_shared.errors import ConfigError
 from nbargo_submitter.bounds import BoundTraits
 from nbargo_submitter.compute_types import ComputeTypeTraits
 from nbargo_submitter.cronmanifest import DEFAULT_DEADLINE, DEFAULT_HISTORY, CronPolicy
+from nbargo_submitter.lab_environments import LabTraits, Place
 from nbargo_submitter.limits import LimitTraits
 from nbargo_submitter.notice_settings import NoticeTraits
 from nbargo_submitter.pod import DAY, PodSettings
@@ -35,7 +36,7 @@ _SAME_NAME: Final = (
 )
 
 
-class ArgoSettings(BoundTraits, ComputeTypeTraits, LimitTraits, NoticeTraits, LoggingConfigurable):
+class ArgoSettings(BoundTraits, ComputeTypeTraits, LabTraits, LimitTraits, NoticeTraits, LoggingConfigurable):
     """The settings of ArgoScheduler."""
 
     namespace = Unicode(
@@ -64,7 +65,8 @@ class ArgoSettings(BoundTraits, ComputeTypeTraits, LimitTraits, NoticeTraits, Lo
         trait=Dict(),
         config=True,
         help="""The environments that users may choose: dictionaries with `name`, and perhaps `label`, `description`,
-        `image` and `output_formats`. Default: one, with the image above.""",
+        `image`, `kernel` (the one that runs every notebook), `kernels` (names of those in the image), `output_formats`,
+        `compute_types` (names) and `default_compute_type`. Default: what the lab has (lab_environments).""",
     )
     image_pull_policy = Unicode(config=True, help="Always, IfNotPresent or Never. Default: as the cluster has it.")
     image_pull_secrets = List(trait=Unicode(), config=True, help="Names of the Secrets for the image's registry.")
@@ -187,6 +189,19 @@ class ArgoSettings(BoundTraits, ComputeTypeTraits, LimitTraits, NoticeTraits, Lo
             successful_history=self.successful_runs_kept,
             failed_history=self.failed_runs_kept,
             single_schedule=self.schedule_field == "schedule",
+        )
+
+    @property
+    def offers_lab(self) -> bool:
+        """Whether the lab's own environments are offered."""
+        return not self.environments if self.lab_environments is None else self.lab_environments
+
+    def place(self) -> Place:
+        """Return where a job's pod is the same as the lab's."""
+        return Place(
+            same_image=bool(self.image) and self.image == self.lab_image,
+            mounts=tuple(str(mount.get("mountPath") or "") for mount in self.volume_mounts if mount.get("mountPath")),
+            conda_folders=tuple(self.conda_folders),
         )
 
     def pod_settings(self, image: str) -> PodSettings:

@@ -3,9 +3,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-import pytest
 from blockbuster import blockbuster_ctx
 from jupyter_scheduler.models import ListJobsQuery
 
@@ -23,7 +21,7 @@ from nbargo_submitter import ArgoEnvironmentManager, ArgoJobFilesManager, ArgoSc
 manager = ArgoEnvironmentManager()
 scheduler = ArgoScheduler(root_dir="/nowhere", environments_manager=manager, db_url="sqlite:////nowhere/x.sqlite")
 ArgoJobFilesManager(scheduler=scheduler)
-manager.list_environments()
+asyncio.run(manager.list_environments())
 scheduler.execution_manager_class.supported_features(scheduler.execution_manager_class)
 print([name for name in {HEAVY!r} if name in sys.modules])
 """
@@ -60,25 +58,3 @@ def test_the_server_loads_the_extension_that_is_shipped() -> None:
     (name,) = config["ServerApp"]["jpserver_extensions"]
     (point,) = import_module(name)._jupyter_server_extension_points()
     assert point["app"].name == name
-
-
-@pytest.mark.parametrize(
-    ("settings", "names", "formats"),
-    [
-        ([], ["default"], ["ipynb", "html", "markdown", "python"]),
-        ([{"name": "gpu", "label": "GPU", "output_formats": ["ipynb", "pdf"]}], ["gpu"], ["ipynb", "pdf"]),
-        ([{"name": "a", "output_formats": ["own"]}, {"name": "b"}], ["a", "b"], ["own"]),
-        ([{"name": "a"}, {"name": "a"}], [], []),
-        ([{"label": "no name"}], [], []),
-        ([{"name": "a", "imagee": "typo"}], [], []),
-    ],
-)
-def test_the_environments_are_those_of_the_settings(
-    bench: Bench, settings: list[dict[str, Any]], names: list[str], formats: list[str]
-) -> None:
-    manager = bench.scheduler(environments=settings).environments_manager
-    found = manager.list_environments()
-    assert [environment.name for environment in found] == names
-    assert (found[0].output_formats if found else []) == formats
-    labels = manager.output_formats_mapping()
-    assert all(labels[name] for environment in found for name in environment.output_formats)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 NAMESPACE: Final = "argo"
+_MACHINE: Final = "this-machine"
 _KEPT_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 
 
@@ -88,7 +89,8 @@ class Place:
             "NBARGO_KUBECONFIG": str(self.kubeconfig),
             "NBARGO_NAMESPACE": NAMESPACE,
             "NBARGO_USER": user,
-            "NBARGO_IMAGE": "this-machine",  # the local Argo starts processes; a cluster would need an image
+            "NBARGO_IMAGE": _MACHINE,  # the local Argo starts processes; a cluster would need an image
+            "JUPYTER_IMAGE": _MACHINE,  # so what the lab has, jobs have
         }
 
     def argo_command(self) -> list[str]:
