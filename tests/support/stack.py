@@ -85,9 +85,9 @@ class Stack:
 
     # Programs
 
-    def start_argo(self) -> Program:
+    def start_argo(self, *options: str) -> Program:
         self.place.kubeconfig.unlink(missing_ok=True)
-        program = self._start("argo", self.place.argo_command(), self.environment)
+        program = self._start("argo", [*self.place.argo_command(), *options], self.environment)
         eventually(lambda: _alive(program) and self.place.kubeconfig.exists(), what="the local Argo is ready")
         return program
 

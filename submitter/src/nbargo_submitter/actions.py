@@ -167,7 +167,9 @@ class Actions:
         asked = to_rfc3339(time.time_ns() // 1_000_000)
         change = {"metadata": {"annotations": {labels.STOP_ANNOTATION: asked}}, "spec": {"shutdown": "Stop"}}
         try:
-            await self._cluster.patch(name, change)
+            there = await self._cluster.patch(name, change)
+            if _waits_for_a_lock(there):  # Argo would look at a Stop when the lock is free, perhaps hours later
+                await self._cluster.patch(name, {"spec": {"shutdown": "Terminate"}})
         except ClusterMissingError as error:
             if error.hint:  # not this object is missing, but its namespace or its kind
                 raise
@@ -205,6 +207,11 @@ def _renamed(metadata: Mapping[str, Any], name: str) -> str:
     with checks.corrected():
         checks.checked(run.run_record(renamed, uid=metadata["uid"], created_ms=created))
     return renamed
+
+
+def _waits_for_a_lock(workflow: Mapping[str, Any]) -> bool:
+    status = workflow.get("status") or {}
+    return status.get("phase") == "Pending" and bool(status.get("synchronization"))
 
 
 def _ended() -> InputError:

@@ -107,6 +107,7 @@ def build_cron_workflow(
         **manifest.members(settings, own),
     )
     made: dict[str, Any] = workflow.to_dict()
+    made["spec"]["workflowSpec"] |= manifest.locks(settings)
     manifest.check_template(made["spec"]["workflowSpec"]["templates"][0])
     # Hera has no name for this member: its own workflow_metadata is the one inside workflowSpec.
     made["spec"]["workflowMetadata"] = {

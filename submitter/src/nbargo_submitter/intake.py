@@ -122,7 +122,7 @@ class Intake:
         size = compute_types.choose([sizes[name] for name in environment.sizes(sizes)], record.compute_type)
         pod = compute_types.sized(settings, size, wanted, gpu_resource=scheduler.gpu_resource)
         return Plan(
-            pod=replace(pod, env={**pod.env, **secrets}),
+            pod=replace(pod, env={**pod.env, **secrets}, synchronization=scheduler.synchronization(scheduler.user)),
             run=RunSettings(
                 kernel=choice.kernel,
                 command=choice.command,

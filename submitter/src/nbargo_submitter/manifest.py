@@ -78,8 +78,18 @@ def build_workflow(
         **members(settings, own),
     )
     manifest: dict[str, Any] = workflow.to_dict()
+    manifest["spec"] |= locks(settings)
     check_template(manifest["spec"]["templates"][0])
     return manifest
+
+
+def locks(settings: PodSettings) -> dict[str, Any]:
+    """Return what a Workflow's spec is given of the settings' locks; Hera has no name for their form in Argo 3.4.
+
+    Args:
+        settings: The pod's.
+    """
+    return {"synchronization": dict(settings.synchronization)} if settings.synchronization else {}
 
 
 def members(settings: PodSettings, own: Mapping[str, str]) -> dict[str, Any]:

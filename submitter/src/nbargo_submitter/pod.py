@@ -41,6 +41,7 @@ class PodSettings:
         pod_gc: Argo's podGC strategy, such as OnWorkflowCompletion. Empty, the pod stays as long as the Workflow, and
             its log can be read.
         active_deadline_seconds: When Argo ends the Workflow, counted from its start; None for no limit.
+        synchronization: The locks that the Workflow waits for, in Argo's form.
     """
 
     image: str
@@ -63,3 +64,4 @@ class PodSettings:
     ttl_seconds: int | None = DAY
     pod_gc: str = ""
     active_deadline_seconds: int | None = None
+    synchronization: Kubernetes = field(default_factory=dict)

@@ -14,6 +14,7 @@ from nbargo_submitter.lab_environments import LabTraits, Place
 from nbargo_submitter.limits import LimitTraits
 from nbargo_submitter.notice_settings import NoticeTraits
 from nbargo_submitter.pod import DAY, PodSettings
+from nbargo_submitter.quota import QuotaTraits
 from nbargo_submitter.supervisor import Mode
 
 _IMAGE_VARIABLES: Final = ("NBARGO_IMAGE", "JUPYTER_IMAGE_SPEC", "JUPYTER_IMAGE")
@@ -36,7 +37,9 @@ _SAME_NAME: Final = (
 )
 
 
-class ArgoSettings(BoundTraits, ComputeTypeTraits, LabTraits, LimitTraits, NoticeTraits, LoggingConfigurable):
+class ArgoSettings(
+    BoundTraits, ComputeTypeTraits, LabTraits, LimitTraits, NoticeTraits, QuotaTraits, LoggingConfigurable
+):
     """The settings of ArgoScheduler."""
 
     namespace = Unicode(
