@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from support import chromium
+from support import chromium, lab_settings
 from support.scheduler_page import SchedulerPage
 from support.stack import TOKEN, Stack
 
@@ -20,6 +20,7 @@ def browser() -> Iterator[Browser]:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("lab"))
     try:
+        lab_settings.write(stack.place)
         stack.start_argo()
         stack.start_watcher()
         stack.start_lab()

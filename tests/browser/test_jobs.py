@@ -3,18 +3,22 @@
 import pytest
 
 from support import notebooks as make
+from support.lab_settings import LARGE
 from support.scheduler_page import SchedulerPage
 from support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 
-def test_a_job_with_a_parameter_and_two_formats_is_made_listed_and_opened(lab: SchedulerPage, stack: Stack) -> None:
+def test_a_job_with_a_parameter_a_size_and_two_formats_is_made_listed_and_opened(
+    lab: SchedulerPage, stack: Stack
+) -> None:
     make.write(stack.place.notebooks / "twice.ipynb", "print(2 * n)", parameters="n = 1")
     lab.open_form("twice.ipynb")
-    lab.fill(name="Twice", parameters={"n": "21"}, formats=("Notebook", "HTML"))
+    lab.fill(name="Twice", parameters={"n": "21"}, formats=("Notebook", "HTML"), size="Large")
     lab.press("Create")
     lab.row("Twice").wait_for()
+    lab.load_again()
     lab.wait_for("Twice", "Completed")
     lab.row("Twice").get_by_role("button", name="download").click()
     lab.open_detail("Twice")
@@ -22,6 +26,17 @@ def test_a_job_with_a_parameter_and_two_formats_is_made_listed_and_opened(lab: S
     assert (lab.field("Status"), lab.field("Parameter value")) == ("Completed", "21")
     lab.panel.get_by_role("link", name="Notebook", exact=True).click()
     assert lab.panel.locator(".jp-OutputArea-output", has_text="42").inner_text().strip() == "42"
+    lab.open_tab("Jobs")
+    lab.panel.get_by_role("link", name="HTML", exact=True).click()
+    lab.panel.frame_locator("iframe").get_by_text("42", exact=True).wait_for()
+    assert _limits(stack, "Twice") == LARGE
+
+
+def _limits(stack: Stack, name: str) -> dict[str, str]:
+    """What the container of a job's pod may use, as the cluster has it."""
+    job_id = next(job["job_id"] for job in stack.rest.jobs()["jobs"] if job["name"] == name)
+    limits: dict[str, str] = stack.workflows()[job_id]["spec"]["templates"][0]["script"]["resources"]["limits"]
+    return limits
 
 
 def test_a_failed_job_shows_its_reason(lab: SchedulerPage, stack: Stack) -> None:

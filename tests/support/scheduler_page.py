@@ -6,7 +6,7 @@ The lists do not refresh by themselves, so waiting for a status means pressing R
 import time
 from collections.abc import Mapping, Sequence
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 _SECONDS = 40.0
 _RELOAD_MILLISECONDS = 500.0
@@ -33,21 +33,40 @@ class SchedulerPage:
         """The tab that is in front."""
         return self.page.locator("#jp-main-dock-panel .jp-MainAreaWidget:not(.lm-mod-hidden)")
 
+    @property
+    def _card(self) -> Locator:
+        return self.page.locator(".jp-LauncherCard", has_text="Jobs")
+
+    def open_tab(self, name: str) -> None:
+        """Bring a tab to the front."""
+        self.page.locator("#jp-main-dock-panel .lm-TabBar-tabLabel").get_by_text(name, exact=True).first.click()
+
     def press(self, name: str) -> None:
         self.panel.get_by_role("button", name=name, exact=True).click()
 
     # Forms
 
     def open_form(self, notebook: str) -> None:
-        """Choose Create Job in the menu of a notebook in the file browser."""
+        """Choose Create Job in the menu of a notebook in the file browser.
+
+        When the environments arrive, the form takes their formats and forgets what was typed until then.
+        """
         self.page.locator(".jp-DirListing-item", has_text=notebook).click(button="right")
         self.page.locator(".lm-Menu-itemLabel", has_text="Create Job").click()
-        self.panel.get_by_label("Job name").wait_for()
+        expect(self.panel.get_by_label(FORMATS[0], exact=True)).to_be_checked(timeout=_SECONDS * 1000)
 
     def fill(
-        self, *, name: str, parameters: Mapping[str, str] | None = None, formats: Sequence[str] = ("Notebook",)
+        self,
+        *,
+        name: str,
+        parameters: Mapping[str, str] | None = None,
+        formats: Sequence[str] = ("Notebook",),
+        size: str | None = None,
     ) -> None:
         self.panel.get_by_label("Job name").fill(name)
+        if size is not None:
+            self.panel.get_by_label("Compute type").click()
+            self.page.get_by_role("option", name=size, exact=True).click()
         for label in FORMATS:
             self.panel.get_by_label(label, exact=True).set_checked(label in formats)
         for number, (parameter, value) in enumerate((parameters or {}).items()):
@@ -66,8 +85,16 @@ class SchedulerPage:
 
     # Lists
 
+    def load_again(self) -> None:
+        """Load the whole page again, as after a night, with the list of jobs in it."""
+        self.page.reload()
+        restored = self.panel.get_by_role("button", name="Reload", exact=True)
+        restored.or_(self._card).first.wait_for()
+        if not restored.is_visible():
+            self.open_list()
+
     def open_list(self) -> None:
-        self.page.locator(".jp-LauncherCard", has_text="Jobs").click()
+        self._card.click()
         self.panel.get_by_role("button", name="Reload", exact=True).wait_for()
 
     def row(self, name: str) -> Locator:
