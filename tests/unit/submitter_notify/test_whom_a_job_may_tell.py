@@ -1,6 +1,8 @@
 """What a user may write under notify_*, what the administrator may set, and what of it reaches the pod."""
 
+import ast
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,9 @@ SETTINGS: dict[str, Any] = {
     },
     "webhook": {"allowed": ["https://hooks.example/in/", "http://other.example:8080"], "secret": TOKEN},
 }
+
+
+OPERATORS = Path(__file__).parents[3] / "docs" / "operators.md"
 
 
 def refused(notify: dict[str, str], settings: dict[str, Any] | None = None) -> str:
@@ -270,3 +275,15 @@ def test_wrong_settings_for_webhooks_are_named(webhook: dict[str, Any], what: st
     with pytest.raises(ConfigError) as caught:
         job_member({"notify_webhook": "https://x.example/"}, {"webhook": webhook})
     assert caught.value.message.startswith(f"The setting notifications is wrong: {what}")
+
+
+def test_the_example_of_the_operators_page_is_accepted() -> None:
+    _, _, rest = OPERATORS.read_text(encoding="utf-8").partition("c.ArgoScheduler.notifications = ")
+    settings = ast.literal_eval(rest.partition("```")[0])
+    wish = {
+        "notify_slack": "#reports",
+        "notify_email": "jane@example.com",
+        "notify_webhook": "https://hooks.example.com/notebooks/reports",
+    }
+    assert set(job_member(wish, settings)) == {"on", "slack", "email", "webhook"}
+    assert len(variables(wish, settings)) == 4
