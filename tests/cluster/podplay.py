@@ -58,6 +58,7 @@ class Ending:
         start_error: Why the program could not be started, or empty; the main container's message.
         reason: The kubelet's reason for ending the pod itself, or empty.
         message: The kubelet's message, or empty.
+        main_reason: The runtime's reason for the main container's end, or empty for the usual one.
     """
 
     exit_code: int
@@ -67,6 +68,7 @@ class Ending:
     start_error: str = ""
     reason: str = ""
     message: str = ""
+    main_reason: str = ""
 
 
 def now() -> str:
@@ -151,16 +153,20 @@ def environment(pod: Pod, referred: Mapping[Reference, Mapping[str, str]]) -> di
     values: dict[str, str] = {}
     for variable in container.get("env", ()):
         if "valueFrom" in variable:
-            values[variable["name"]] = _value_from(pod, variable["valueFrom"], referred)
+            value = _value_from(pod, variable["valueFrom"], referred)
+            values |= {} if value is None else {variable["name"]: value}
         else:
             values[variable["name"]] = expand(variable.get("value", ""), values)
     return values
 
 
-def _value_from(pod: Pod, source: dict[str, Any], referred: Mapping[Reference, Mapping[str, str]]) -> str:
+def _value_from(pod: Pod, source: dict[str, Any], referred: Mapping[Reference, Mapping[str, str]]) -> str | None:
     for key, kind in REFERENCE_KINDS.items():
         if key in source:
-            return referred[kind, source[key]["name"]][source[key]["key"]]
+            data, wanted = referred[kind, source[key]["name"]], source[key]["key"]
+            if wanted not in data and not source[key].get("optional"):
+                raise UnplayableError(f"there is no key {wanted} in {source[key]['name']} of the {kind}")
+            return data.get(wanted)
     path: str = source.get("fieldRef", {}).get("fieldPath", "")
     if path in {"metadata.name", "metadata.uid", "metadata.namespace"}:
         value: str = pod["metadata"][path.removeprefix("metadata.")]
@@ -305,7 +311,10 @@ def ended_status(ending: Ending) -> dict[str, Any]:
     status: dict[str, Any] = {
         "phase": "Failed" if failed else "Succeeded",
         "containerStatuses": [
-            _container("main", _terminated(ending.exit_code, *times, message=ending.start_error)),
+            _container(
+                "main",
+                _terminated(ending.exit_code, *times, message=ending.start_error, reason=ending.main_reason),
+            ),
             _container("wait", _terminated(wait_code, *times, message=ending.executor_error)),
         ],
     }
@@ -325,10 +334,10 @@ def _container(name: str, state: dict[str, Any], *, ready: bool = False) -> dict
     }
 
 
-def _terminated(code: int, started: str, finished: str, *, message: str = "") -> dict[str, Any]:
+def _terminated(code: int, started: str, finished: str, *, message: str = "", reason: str = "") -> dict[str, Any]:
     state = {
         "exitCode": code,
-        "reason": "Error" if code else "Completed",
+        "reason": reason or ("Error" if code else "Completed"),
         "startedAt": started,
         "finishedAt": finished,
     }

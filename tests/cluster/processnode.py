@@ -1,10 +1,9 @@
 """A node without a container runtime: it plays Argo's pods as local processes.
 
-It registers itself as a Node, binds the pods of its namespace to itself, runs the command of the
-main container in a process group, and reports what kubelet and argoexec would report. Argo stops a
-pod by an exec of ``argoexec kill <signal> 1``, which kube-apiserver passes on to the kubelet: this
-program serves that path and sends the signal. A job shares the machine's files with all others, so
-a template's output paths must be different for each job.
+It registers itself as a Node, binds the pods of its namespace to itself, runs the command of the main container in a
+process group, and reports what kubelet and argoexec would report. Argo stops a pod by an exec of
+``argoexec kill <signal> 1``, which kube-apiserver passes on to the kubelet: this program serves that path and sends the
+signal. A job shares the machine's files with all others, so a template's output paths must be different for each job.
 
 Run as ``python -m cluster.processnode``; SIGTERM ends it and all its processes.
 """
@@ -28,7 +27,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from cluster import podplay
+from cluster import podplay, podtrouble
 from cluster.podplay import Ending, Pod, Reference, UnplayableError
 
 NODE = "process-node"
@@ -88,9 +87,14 @@ class Api:
             return found
 
     async def data(self, reference: Reference) -> dict[str, str]:
-        """Return the text of all keys of a Secret or ConfigMap."""
+        """Return the text of all keys of a Secret or ConfigMap; nothing of one that is not there."""
         kind, name = reference
-        found = (await self.get(f"{self.core}/{kind}/{name}")).get("data", {})
+        try:
+            found = (await self.get(f"{self.core}/{kind}/{name}")).get("data", {})
+        except aiohttp.ClientResponseError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return {}
         if kind == "secrets":
             return {key: base64.b64decode(value).decode() for key, value in found.items()}
         return dict(found)
@@ -112,6 +116,7 @@ class Player:
     template: dict[str, Any] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
     ending: asyncio.Event = field(default_factory=asyncio.Event)
+    told: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def path(self) -> str:
@@ -121,8 +126,15 @@ class Player:
     def observe(self, pod: Pod) -> None:
         """Take in a newer state of the pod; a deletion ends it."""
         self.pod = pod
+        if podtrouble.is_told(pod):
+            self.told.set()
         if "deletionTimestamp" in pod["metadata"]:
-            self.ending.set()
+            self.end()
+
+    def end(self) -> None:
+        """End the pod, whatever it waits for."""
+        self.ending.set()
+        self.told.set()
 
     def signal(self, number: int) -> None:
         """Send a signal to the process group of the main container, if it still exists."""
@@ -132,11 +144,15 @@ class Player:
 
     async def play(self) -> None:
         """Play the pod; always leaves no process behind."""
+        name, trouble = self.pod["metadata"]["name"], podtrouble.of(self.pod)
+        if said := podtrouble.UNSCHEDULED.get(trouble):
+            await self._hold(podtrouble.unscheduled_status(said, podplay.now()))
         target = {"apiVersion": "v1", "kind": "Node", "name": NODE}
-        name = self.pod["metadata"]["name"]
         binding = {"metadata": {"name": name}, "target": target}
         if not await self.api.send("POST", f"{self.path}/binding", binding):
             return
+        if waiting := podtrouble.WAITING.get(trouble):
+            await self._hold(podtrouble.waiting_status(*waiting, podplay.now()))
         await self.api.send("POST", self.api.results, podplay.task_result(self.pod))
         started = podplay.now()
         try:
@@ -146,7 +162,7 @@ class Player:
             ending = Ending(code, started, started, start_error=str(error) or repr(error))
         else:
             await self._report_status(podplay.running_status(started))
-            ending = await self._wait(process, started)
+            ending = await self._wait(process, started, podtrouble.ENDED.get(trouble))
         missing = await self._report_outputs()
         ending = replace(ending, executor_error=ending.executor_error or missing)
         await self._report_status(podplay.ended_status(ending))
@@ -157,6 +173,11 @@ class Player:
             "preconditions": {"uid": self.pod["metadata"]["uid"]},
         }
         await self.api.send("DELETE", self.path, options)
+
+    async def _hold(self, status: dict[str, Any]) -> None:
+        """Leave the pod pending until it is told to go on, or deleted."""
+        await self._report_status(status)
+        await self.told.wait()
 
     async def _start(self) -> asyncio.subprocess.Process:
         home = self.directory / "home"
@@ -192,11 +213,13 @@ class Player:
     def _output(self, stream: str) -> Path:
         return self.directory / stream
 
-    async def _wait(self, process: asyncio.subprocess.Process, started: str) -> Ending:
-        """Wait for the process, a deletion of the pod or its deadline, and see that it ends."""
-        reason = message = ""
+    async def _wait(
+        self, process: asyncio.subprocess.Process, started: str, by_node: podtrouble.Ended | None
+    ) -> Ending:
+        """Wait for the process, a deletion of the pod, its deadline or the node's own doing, and see that it ends."""
+        reason = message = main_reason = ""
         ended = asyncio.ensure_future(process.wait())
-        asked = asyncio.ensure_future(self.ending.wait())
+        asked = asyncio.ensure_future((self.told if by_node else self.ending).wait())
         try:
             done, _ = await asyncio.wait(
                 {ended, asked},
@@ -205,6 +228,9 @@ class Player:
             )
             if not done:
                 reason, message = "DeadlineExceeded", podplay.DEADLINE_MESSAGE
+            elif by_node and ended not in done and not self.ending.is_set():
+                reason, message, main_reason = by_node.reason, by_node.message, by_node.container
+                self.signal(by_node.signal)
             if ended not in done:
                 self.signal(signal.SIGTERM)
                 await asyncio.wait({ended}, timeout=podplay.grace_seconds(self.pod))
@@ -212,7 +238,7 @@ class Player:
             asked.cancel()
             self.signal(signal.SIGKILL)
         code = podplay.exit_code(await ended)
-        return Ending(code, started, podplay.now(), reason=reason, message=message)
+        return Ending(code, started, podplay.now(), reason=reason, message=message, main_reason=main_reason)
 
     async def _report_outputs(self) -> str:
         """Report outputs as the wait container does, and return its error, empty if none."""
@@ -314,7 +340,7 @@ class Node:
 
     def _forget(self, uid: str) -> None:
         if player := self.players.pop(uid, None):
-            player.ending.set()
+            player.end()
 
 
 def read_text(path: str | Path) -> str | None:
