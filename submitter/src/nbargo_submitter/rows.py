@@ -183,15 +183,23 @@ def _named(rows: Any, table: Any, query: Any) -> Any:
 
 
 def _page(rows: Any, table: Any, query: Any) -> tuple[list[Any], int]:
+    """Return one page of rows in their order, and how many there are in all.
+
+    Only ids are counted, ordered and passed over: an index has them, and whole rows are read of this page alone.
+    """
     identifier = getattr(table, _ID_COLUMN[table])
-    order = [*(_order(table, field) for field in query.sort_by or ()), identifier]
-    total = rows.count()
+    order = [_order(table, field) for field in query.sort_by or ()]
+    is_last_first = bool(query.sort_by) and query.sort_by[-1].direction == SortDirection.desc
+    order.append(identifier.desc() if is_last_first else identifier)  # so that an index can be read backwards
+    total = rows.with_entities(func.count(identifier)).scalar()
     size = query.max_items
     if size is not None and size < 0:
         raise InputError("The number of jobs on a page cannot be negative")
     if size == 0:
         return [], total
-    return rows.order_by(*order).limit(size).offset(_offset(query)).all(), total
+    ids = rows.with_entities(identifier).order_by(*order).limit(size).offset(_offset(query))
+    found = rows.session.query(table).filter(identifier.in_(ids.scalar_subquery())).order_by(*order)
+    return found.all(), total
 
 
 def _order(table: Any, field: Any) -> Any:
