@@ -120,6 +120,15 @@ def test_a_users_own_amounts_and_variables_come_before_the_size(rest: Rest, stac
     assert job["runtime_environment_parameters"] == {**wishes, "cpu": 2, "gpu": 1}
 
 
+def test_a_tag_of_a_known_name_is_a_setting_and_stays_a_tag(rest: Rest, stack: Stack, notebooks: Path) -> None:
+    make.write(notebooks / "tagged.ipynb", VARIABLES)
+    tags = ["monthly", "team=data", "memory=2Gi", "env.GREETING=good morning"]
+    job_id = rest.create("tagged.ipynb", runtime_environment_name="python", tags=tags)
+    assert printed(rest, notebooks, job_id) == "good morning research None\n"
+    assert script_of(stack, job_id)["resources"]["limits"] == {"cpu": "500m", "memory": "2Gi"}
+    assert rest.job(job_id)["tags"] == tags
+
+
 def test_a_conda_environment_is_chosen_by_its_name_and_its_python_runs_the_notebook(
     rest: Rest, notebooks: Path, conda: Path
 ) -> None:
@@ -154,6 +163,14 @@ def test_a_conda_environment_is_chosen_by_its_name_and_its_python_runs_the_noteb
         (
             {"runtime_environment_parameters": {"timeout": "3h"}},
             "timeout is 3 hours, more than the 2 hours that the administrator allows. Choose less, or ask for more",
+        ),
+        (
+            {"tags": ["monthly", "timeout=3h"]},
+            "timeout is 3 hours, more than the 2 hours that the administrator allows. Choose less, or ask for more",
+        ),
+        (
+            {"tags": ["cpu=1"], "runtime_environment_parameters": {"cpu": 2}},
+            "The setting 'cpu' is given twice. Leave one of the two, or remove a tag",
         ),
         (
             {"runtime_environment_parameters": {"retries": 9}},

@@ -17,6 +17,7 @@ from nbargo_submitter.environments import ArgoEnvironmentManager, Environment
 from nbargo_submitter.execution import kernel_of
 from nbargo_submitter.pod import PodSettings
 from nbargo_submitter.run_settings import RunSettings
+from nbargo_submitter.tagged import with_tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +116,8 @@ class Intake:
         scheduler.submission_limits().check_parameters(record.parameters)
         choice = environment.kernels.choose(kernel_of(notebook), environment=environment.name)
         settings: PodSettings = scheduler.pod_settings(environment.image)
-        wanted = options.parse(record.runtime_environment_parameters, scheduler.bounds(frozenset(settings.env)))
+        given = with_tags(record.runtime_environment_parameters, record.tags)
+        wanted = options.parse(given, scheduler.bounds(frozenset(settings.env)))
         notify = notices.job_member(wanted.notify, scheduler.notifications)
         secrets = notices.variables(wanted.notify, scheduler.notifications)
         sizes = compute_types.from_settings(scheduler.compute_types, default=scheduler.default_compute_type)
