@@ -120,8 +120,44 @@ def lists(told: Figures) -> str:
     return table(["milliseconds", "ours, p50", "p95", "stock, p50", "p95", "ours to stock"], rows)
 
 
+def reference(told: Figures) -> str:
+    """Return one table of all that is compared."""
+    status, memory = told["status_ms"], told["mib"]
+    steps = [name for name in status["theirs"] if name not in status["ours"]]
+    rows = [
+        *(_beside(f"pods, {kind}", count) for kind, count in told["pods"].items()),
+        *(_beside(f"{text}, ms", _of(told["submit_ms"], name)) for name, text in SUBMISSION.items()),
+        *(_beside(f"to the final status, {name}, ms", _of(status, name)) for name in status["ours"]),
+        *(_beside(f"of it the {name}, ms", _of(status, name)) for name in steps),
+        *(_beside(f"memory, {name}, MiB", _of(memory, name)) for name in memory["ours"]),
+    ]
+    text = table(["", "nbargo", "argo-jupyter-scheduler", "theirs to ours"], rows)
+    return f"{text}\n\nThe memory of an idle lab with stock jupyter-scheduler: {memory['stock']['idle']} MiB."
+
+
+SUBMISSION = {
+    "answer_p50": "from the request to its answer, p50",
+    "answer_p90": "the same, p90",
+    "server_p50": "the API server's own part, p50",
+    "there_p50": "from the request to the object's creation, p50",
+    "there_p90": "the same, p90",
+    "first": "to the answer of the first request of a lab",
+}
+
+
+def _of(told: Figures, name: str) -> Figures:
+    return {who: told[who].get(name) for who in ("ours", "theirs")}
+
+
+def _beside(text: str, figures: Figures) -> list[object]:
+    ours, theirs = figures["ours"], figures["theirs"]
+    if ours is None or theirs is None:
+        return [text, *("" if value is None else value for value in (ours, theirs)), ""]
+    return [text, ours, theirs, round(theirs / ours, 2)]
+
+
 TABLES: dict[str, Callable[[Figures], str]] = {
-    each.__name__: each for each in (events, latency, once, memory, requests, install, lab_startup, lists)
+    each.__name__: each for each in (events, latency, once, memory, requests, install, lab_startup, lists, reference)
 }
 
 

@@ -19,6 +19,9 @@ from jupyter_scheduler.orm import create_tables
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PINS = ROOT / "pins" / "bench-peers.txt"
+LAB = ("ipykernel",)
+"""What a lab has besides a server and a scheduler: a kernel."""
+REFERENCE = "argo-jupyter-scheduler==2024.6.1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,13 +123,7 @@ def own(
 
 def peers() -> Path:
     """Return the Python of a virtual environment with the other libraries, which is made when it is not there."""
-    pins = PINS.read_text(encoding="utf-8")
-    written = _cache("peers") / "installed.txt"
-    if written.exists() and written.read_text(encoding="utf-8") == pins:
-        return _cache("peers") / "bin" / "python"
-    python = _environment("peers", "--requirement", str(PINS))
-    written.write_text(pins, encoding="utf-8")
-    return python
+    return _kept("peers", PINS.read_text(encoding="utf-8"), "--requirement", str(PINS))
 
 
 @cache
@@ -135,6 +132,33 @@ def alone() -> Path:
     members = [str(ROOT / name) for name in ("shared", "watcher")]
     newest = ("--reinstall-package", "nbargo-shared", "--reinstall-package", "nbargo-watcher")
     return _environment("alone", "--constraint", str(ROOT / "pins" / "dev.txt"), *newest, *members)
+
+
+@cache
+def plugin() -> Path:
+    """Make a virtual environment with a Jupyter server, jupyter-scheduler, the plugin and the watcher alone."""
+    members = [str(ROOT / name) for name in ("shared", "watcher", "submitter")]
+    newest = [part for name in ("shared", "watcher", "submitter") for part in ("--reinstall-package", f"nbargo-{name}")]
+    return _environment("plugin", "--constraint", str(ROOT / "pins" / "dev.txt"), *newest, *LAB, *members)
+
+
+def reference() -> Path:
+    """Return the Python of a virtual environment with argo-jupyter-scheduler as released; it is made when not there.
+
+    All that it shares with `plugin` has the same version there.
+    """
+    pins = ROOT / "pins" / "dev.txt"
+    wanted = (*LAB, REFERENCE)
+    return _kept("reference", f"{wanted}\n{pins.read_text(encoding='utf-8')}", "--constraint", str(pins), *wanted)
+
+
+def _kept(name: str, pins: str, *requirements: str) -> Path:
+    written = _cache(name) / "installed.txt"
+    if written.exists() and written.read_text(encoding="utf-8") == pins:
+        return _cache(name) / "bin" / "python"
+    python = _environment(name, *requirements)
+    written.write_text(pins, encoding="utf-8")
+    return python
 
 
 def _cache(name: str) -> Path:
