@@ -264,6 +264,14 @@ def outputs(
     return report, error
 
 
+def read_text(path: str | Path) -> str | None:
+    """Return a file's text, or None if there is no such file."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
 def task_result(pod: Pod) -> dict[str, Any]:
     """Return the WorkflowTaskResult that the wait container writes when it starts."""
     owner = next(

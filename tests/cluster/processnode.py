@@ -243,8 +243,8 @@ class Player:
     async def _report_outputs(self) -> str:
         """Report outputs as the wait container does, and return its error, empty if none."""
         wanted = podplay.wants_result(self.pod)
-        result = read_text(self._output("stdout")) if wanted else None
-        outputs, error = podplay.outputs(self.template, read_text, result)
+        result = podplay.read_text(self._output("stdout")) if wanted else None
+        outputs, error = podplay.outputs(self.template, podplay.read_text, result)
         report = {"metadata": {"labels": {podplay.REPORTED: "true"}}, "outputs": outputs}
         path = f"{self.api.results}/{podplay.node_id(self.pod)}"
         await self.api.send("PATCH", path, report)
@@ -341,14 +341,6 @@ class Node:
     def _forget(self, uid: str) -> None:
         if player := self.players.pop(uid, None):
             player.end()
-
-
-def read_text(path: str | Path) -> str | None:
-    """Return a file's text, or None if there is no such file."""
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
 
 
 def log(line: str) -> None:
