@@ -111,7 +111,8 @@ class Limits:
         Raises:
             InputError: It is too much.
         """
-        found = f"{what} has {sizes.files(files)}, {sizes.amount(size)} together"
+        amount = sizes.amount(size)
+        found = f"{what} has {sizes.files(files)}, {amount} together" if with_folder else f"{what} has {amount}"
         advice = (
             "Move what the notebook does not need to another folder, or submit it without its folder"
             if with_folder

@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -8,6 +9,7 @@ import pytest
 from jupyter_scheduler.exceptions import SchedulerError
 from jupyter_scheduler.models import ListJobsQuery
 
+from nbargo_submitter import copying
 from support.lab_bench import Bench, request, scheduled
 
 
@@ -44,6 +46,21 @@ async def test_the_lab_answers_while_a_folder_is_copied(bench: Bench, held: Held
     assert (listed.total_count, submitted.done()) == (0, False)
     held.gate.set()
     assert (bench.staging / await submitted / "report.ipynb").is_file()
+
+
+async def test_the_servers_log_tells_how_far_a_copy_is(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(copying, "TELL_SECONDS", 0.0)
+    bench.notebook("work/report.ipynb")
+    (bench.root / "work" / "data.csv").write_text("1")
+    scheduler = bench.scheduler()
+    monkeypatch.setattr(scheduler.log, "propagate", True)
+    with caplog.at_level(logging.INFO, logger=scheduler.log.name):
+        await scheduler.create_job(request(input_uri="work/report.ipynb", package_input_folder=True))
+    told = [record.getMessage() for record in caplog.records]
+    assert [text for text in told if text.startswith("Copying the folder of 'report.ipynb': 2 of 2 files, ")]
+    assert [text for text in told if text.startswith("Copied the folder of 'report.ipynb': 2 files, ")]
 
 
 @pytest.mark.parametrize("token", [None, "again"])
