@@ -105,7 +105,7 @@ def job_record(model: CreateJob, *, job_id: str, create_time: int, output_format
         output_files=formats.file_names(
             model.input_filename,
             create_time=create_time,
-            names=output_formats,
+            names=formats.made(output_formats),
             definition_id=model.job_definition_id,
         ),
         parameters=model.parameters or {},
@@ -144,7 +144,7 @@ def run_record(
         output_files=formats.file_names(
             made_from.input_filename,
             create_time=create_time,
-            names=made_from.output_formats,
+            names=formats.made(made_from.output_formats),
             definition_id=made_from.definition_id,
         ),
         parameters=made_from.parameters if parameters is None else parameters,

@@ -162,7 +162,7 @@ def run_template(definition: DefinitionRecord) -> str:
     Raises:
         InputError: The record of a run would not be one that the watcher accepts.
     """
-    found = formats.patterns(definition.input_filename, names=definition.output_formats)
+    found = formats.patterns(definition.input_filename, names=formats.made(definition.output_formats))
     with checks.corrected():
         template = run.run_template(definition, patterns=found)
         sample = run.run_record(template, uid=definition.definition_id, created_ms=definition.update_time)

@@ -1,13 +1,16 @@
 """Where a job's files are: in the staging area, and, once downloaded, in the lab's folder."""
 
 import os
-from typing import Any
+from typing import Any, Final
 
 from jupyter_scheduler.models import DescribeJob, DescribeJobDefinition, JobFile
 from jupyter_scheduler.scheduler import Scheduler
 
+from nbargo_shared.status import Status
 from nbargo_submitter import formats
 from nbargo_submitter.staging import Staging
+
+_ENDED_EARLY: Final = {Status.FAILED, Status.STOPPED}
 
 
 class ArgoFiles(Scheduler):
@@ -61,12 +64,21 @@ class ArgoFiles(Scheduler):
         model.downloaded = all(file.file_path for file in files) and all(here(file) for file in packaged)
 
 
-def file_names(model: DescribeJob) -> dict[str, str]:
-    """Return the file name of each of a job's outputs by format, and of its notebook as `input`."""
+def file_names(model: DescribeJob, *, all_made: bool = False) -> dict[str, str]:
+    """Return the file name of each of a job's outputs by format, and of its notebook as `input`.
+
+    A run that failed or was stopped has left its notebook and its log, whatever was asked for. A list has no time to
+    look for them: they are named for what the row says.
+
+    Args:
+        model: The job.
+        all_made: Whether what every run makes is named in any case.
+    """
+    wanted = model.output_formats or ()
     names = formats.file_names(
         model.input_filename,
         create_time=model.create_time,
-        names=model.output_formats or (),
+        names=formats.made(wanted) if all_made or model.status in _ENDED_EARLY else wanted,
         definition_id=model.job_definition_id,
     )
     return {**names, "input": model.input_filename}

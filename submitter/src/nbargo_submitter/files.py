@@ -29,6 +29,15 @@ _NO: Final = {"", "0", "false", "no", "off"}
 class _Copy:
     source: Path
     target: Path
+    is_wanted: bool = True
+    """Whether it is an error that the source is not there."""
+
+    def is_done(self) -> bool:
+        """Return whether the target is there; a file of a job that was running then may be longer by now."""
+        try:
+            return self.target.stat().st_mtime_ns >= self.source.stat().st_mtime_ns
+        except OSError:
+            return self.target.is_file()
 
 
 class ArgoJobFilesManager(JobFilesManager):
@@ -48,6 +57,8 @@ class ArgoJobFilesManager(JobFilesManager):
         redownload: bool | str | None = False,  # noqa: FBT001, FBT002 - theirs
     ) -> None:
         """Copy a job's outputs, its notebook, and everything else that is in its folder, into the lab's folder.
+
+        What a running job has written so far is copied too, such as its log, and again when there is more of it.
 
         Args:
             job_id: The job's id.
@@ -69,10 +80,10 @@ def _download(
     source, course = staging.folder(job.job_id), staging.course(cancelled)
     missing = []
     for copy in _copies(job, source, target):
-        if not again and copy.target.is_file():
+        if not again and copy.is_done():
             continue
         if not _is_inside(copy.source, source):
-            missing.append(copy.source.name)
+            missing += [copy.source.name] if copy.is_wanted else []
             continue
         copy_whole(Path(os.path.realpath(copy.source)), copy.target, course=course)
     if missing:
@@ -81,11 +92,11 @@ def _download(
 
 def _copies(job: DescribeJob, source: Path, target: Path) -> Iterator[_Copy]:
     written = _written(source)
-    named = file_names(job)
+    named, wanted = file_names(job), {"input", *(job.output_formats or ())}
     for name, file in named.items():
-        yield _Copy(source / written.get(name, file), target / file)
+        yield _Copy(source / written.get(name, file), target / file, is_wanted=name in wanted)
     if source.is_dir():  # without an input folder there is what the notebook wrote beside itself
-        taken = {*named.values(), *written.values()}
+        taken = {*file_names(job, all_made=True).values(), *written.values()}
         for relative in side_files(source):
             if relative not in taken:
                 yield _Copy(source / relative, target / relative)

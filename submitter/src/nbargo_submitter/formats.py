@@ -1,8 +1,9 @@
 """The output formats: what a user reads in the form, and how the file is called.
 
 A format's name is what nbconvert calls its exporter (with `ipynb` for the notebook itself, as jupyter-scheduler has
-it). Only those are offered that need no program beside nbconvert: rst, asciidoc and latex need pandoc, pdf needs TeX,
-webpdf a browser. An operator whose image has them may offer them with an environment.
+it, and `log` for what the run prints, which the runner writes by itself). Only those are offered that need no program
+beside nbconvert: rst, asciidoc and latex need pandoc, pdf needs TeX, webpdf a browser. An operator whose image has them
+may offer them with an environment.
 """
 
 import os
@@ -39,13 +40,25 @@ FORMATS: Final[Mapping[str, Format]] = {
     "asciidoc": Format("AsciiDoc", "asciidoc"),
     "pdf": Format("PDF (through LaTeX)", "pdf"),
     "webpdf": Format("PDF (through a browser)", "web.pdf"),
+    "log": Format("Log", "log"),
 }
-DEFAULT_FORMATS: Final = ("ipynb", "html", "markdown", "python")
+DEFAULT_FORMATS: Final = ("ipynb", "html", "markdown", "python", "log")
+KEPT: Final = ("ipynb", "log")
+"""What every run makes, and leaves if it fails or is stopped, also when nobody asked for it."""
 
 
 def label(name: str) -> str:
     """Return what the form calls a format; a format that is not known is called by its name."""
     return FORMATS[name].label if name in FORMATS else name
+
+
+def made(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the formats that a run makes: those that were asked for, and those that every run makes.
+
+    Args:
+        names: The formats that were asked for.
+    """
+    return tuple(dict.fromkeys((*names, *KEPT)))
 
 
 def file_names(

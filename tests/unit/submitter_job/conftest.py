@@ -19,7 +19,8 @@ from nbargo_submitter.bundle import runner_source
 
 JOB_ID = "0b8ff6a5-9f7c-4f1c-9a0e-3a8e6d1f2c77"
 UID = "6f1d3c52-8a3b-4a52-8c3e-d0f0f5b5a111"
-SUFFIXES = {"ipynb": "ipynb", "html": "html", "script": "py", "markdown": "md"}
+SUFFIXES = {"ipynb": "ipynb", "html": "html", "script": "py", "markdown": "md", "log": "log"}
+KEPT = ("ipynb", "log")  # made of every run
 
 
 @dataclass(kw_only=True)
@@ -34,6 +35,7 @@ class Job:
     kernel: str | None = None
     package_input_folder: bool = False
     arguments: tuple[str, ...] = ()
+    members: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.script = self.directory.parent / "script"  # Argo's name: no suffix
@@ -49,7 +51,7 @@ class Job:
             runtime_environment_name="python3",
             create_time=1_700_000_000_000,
             output_formats=self.formats,
-            output_files={name: f"{stem}-2026.{SUFFIXES.get(name, name)}" for name in self.formats},
+            output_files={name: f"{stem}-2026.{SUFFIXES.get(name, name)}" for name in (*self.formats, *KEPT)},
             parameters={name: json.dumps(value) for name, value in self.parameters.items()},
             package_input_folder=self.package_input_folder,
         )
@@ -72,6 +74,7 @@ class Job:
             "directory": str(self.directory),
             "parameters": self.parameters,
             "kernel": self.kernel,
+            **self.members,
         }
         environ = {
             **self.environ,
@@ -97,6 +100,9 @@ class Job:
 
     def notebook(self) -> Any:
         return nbformat.read(self.directory / self.record.output_files["ipynb"], as_version=4)
+
+    def log(self) -> str:
+        return (self.directory / self.record.output_files["log"]).read_text(encoding="utf-8")
 
     def left(self) -> set[str]:
         """Return the names in the job's directory."""

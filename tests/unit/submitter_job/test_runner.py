@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import psutil
 
 from nbargo_shared.outcome import Outcome, RunError, State
@@ -91,7 +92,7 @@ def test_a_failing_cell_is_named_and_its_output_converted(make_job: MakeJob) -> 
     left = job.outcome()
     assert left.state is State.FAILED
     assert str(left.error) == "ZeroDivisionError: division by zero (cell 3)"
-    assert left.outputs == {name: job.record.output_files[name] for name in ("ipynb", "html")}
+    assert left.outputs == {name: job.record.output_files[name] for name in ("ipynb", "html", "log")}
     assert left.files == ()
     failing = next(cell for cell in job.notebook().cells if cell.source.endswith("a / b"))
     assert failing.execution_count == 3
@@ -115,10 +116,10 @@ def test_a_format_that_cannot_be_made_fails_the_job_after_the_others(make_job: M
     assert left.error is not None
     assert "the format nosuch could not be made" in left.error.message
     assert left.error.cell is None
-    assert left.outputs == {"markdown": "input-2026.md"}
+    assert left.outputs == {"markdown": "input-2026.md", "ipynb": "input-2026.ipynb", "log": "input-2026.log"}
     assert left.files == ("input-2026_files/output_2_0.png",)
     assert "(input-2026_files/output_2_0.png)" in (job.directory / "input-2026.md").read_text()
-    assert job.left() == {"input.ipynb", "input-2026.md", "input-2026_files", "outcome.json"}
+    assert job.left() == {"input.ipynb", "input-2026_files", "outcome.json", *left.outputs.values()}
 
 
 def install_kernel(job: Any, name: str, arguments: list[str]) -> None:
@@ -153,7 +154,8 @@ def test_a_kernel_that_is_not_there_is_said_with_those_that_are(make_job: MakeJo
     assert status == 1
     message = "the kernel fortran is not in this environment, which has: python3"
     assert job.outcome().error == RunError(name="NoSuchKernel", message=message)
-    assert job.outcome().outputs == {}
+    assert job.outcome().outputs == {"ipynb": "input-2026.ipynb", "log": "input-2026.log"}
+    assert job.notebook() == nbformat.read(job.directory / "input.ipynb", as_version=4)
 
 
 def test_a_notebook_without_a_kernel_is_said(make_job: MakeJob) -> None:
@@ -200,12 +202,13 @@ def test_a_stop_ends_the_kernel_and_all_below_it(make_job: MakeJob) -> None:
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
     left = job.outcome()
     assert (left.state, left.error) == (State.INTERRUPTED, None)
-    assert left.outputs == {"ipynb": "input-2026.ipynb"}
+    assert left.outputs == {"ipynb": "input-2026.ipynb", "log": "input-2026.log"}
+    assert job.log().splitlines()[-1] == f"Job {job.record.job_id}: interrupted"
     assert job.notebook().cells[0].outputs[0].text == "first\n"
     assert left.ended_at is not None
 
 
-def test_a_stop_while_the_kernel_starts_leaves_nothing(make_job: MakeJob) -> None:
+def test_a_stop_while_the_kernel_starts_ends_it(make_job: MakeJob) -> None:
     job = make_job(formats=("html",))
     program = "import os, time; open('part', 'w').write(str(os.getpid())); os.rename('part', 'pid'); time.sleep(1000)"
     install_kernel(job, "mute", [sys.executable, "-c", program, "{connection_file}"])
@@ -217,7 +220,7 @@ def test_a_stop_while_the_kernel_starts_leaves_nothing(make_job: MakeJob) -> Non
 
     assert process.returncode == 143, printed
     assert not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE
-    assert (job.outcome().state, job.outcome().outputs) == (State.INTERRUPTED, {})
+    assert (job.outcome().state, set(job.outcome().outputs)) == (State.INTERRUPTED, {"ipynb", "log"})
 
 
 def test_a_removed_directory_stays_removed(make_job: MakeJob) -> None:

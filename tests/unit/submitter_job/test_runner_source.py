@@ -52,7 +52,8 @@ def test_it_imports_the_standard_library_and_its_own_modules_alone() -> None:
     whole = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     parts = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
     assert {name.partition(".")[0] for name in whole | parts} <= sys.stdlib_module_names
-    own = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and node.level}
+    near = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.level]
+    own = {name for node in near for name in ([node.module] if node.module else [alias.name for alias in node.names])}
     assert {f"{name}.py" for name in own} <= set(bundle.modules())
 
 

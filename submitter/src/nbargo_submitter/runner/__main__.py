@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import logging
 import os
@@ -10,23 +11,29 @@ import shutil
 import signal
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any, NoReturn
 
+from . import reasons
 from .conversion import convert
+from .credentials import take_secrets
 from .errors import Interrupted, RunError
 from .execution import execute
+from .log import Lines, Log
 from .processes import end_processes
 from .run import LOG, Run
 from .start import begin
 
 END_TIMEOUT = 5  # seconds after SIGTERM until the runner ends whatever it is doing; a pod has 30
 INTERRUPTED = 128 + signal.SIGTERM
+TERMINATION_LOG = Path("/dev/termination-log")  # terminationMessagePath, if it is not set
+MAX_TERMINATION = 4096  # bytes that the kubelet takes
 
 
 def main() -> int:
     """Run the job of the environment and return the exit status."""
-    handler = logging.StreamHandler(open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False))  # noqa: SIM115 - stdout for as long as the process lives
-    logging.basicConfig(format="%(message)s", handlers=[handler])
+    lines = Lines()
+    logging.basicConfig(handlers=[lines], format="%(message)s")
     LOG.setLevel(logging.INFO)
     logging.getLogger("papermill").setLevel(logging.INFO)
     try:
@@ -38,13 +45,14 @@ def main() -> int:
         listen(run)
         # This process's only, not the kernel's: what it and its libraries leave there goes with it.
         run.scratch = tempfile.tempdir = tempfile.mkdtemp(prefix="nbargo-")
+        run.printed = lines.log = Log(run.log)
         run.write_outcome("running")
-        perform(run)
+        perform(run, run.printed)
         ignore_signals()  # from here on the result stands
     except Interrupted:
         pass
     except OSError as error:
-        run.fail(RunError(type(error).__name__, f"the job's files cannot be written: {error}"))
+        run.fail(reasons.of_volume(run, error))
     return finish(run)
 
 
@@ -55,30 +63,29 @@ def read_job() -> tuple[dict[str, Any], str]:
     workflow_uid = os.environ["NBARGO_WORKFLOW_UID"]
     if "source" in job:
         job = begin(job, workflow_uid, int(os.environ.pop("NBARGO_CREATED")))
+    job["secrets"] = take_secrets(job.get("notify", {}))
+    job["attempt"] = int(os.environ.pop("NBARGO_ATTEMPT", "0")) + 1
     return job, workflow_uid
 
 
-def perform(run: Run) -> None:
+def perform(run: Run, log: Log) -> None:
     """Run the notebook and make every format, whether or not a cell failed."""
+    if run.attempts > 1:
+        LOG.info("Attempt %d of %d", run.attempt, run.attempts)
     names = ", ".join(run.parameters) or "none"
     LOG.info("Job %s: running %s; parameters: %s", run.record["job_id"], run.input.name, names)
-    executed = run.executed()
     try:
-        execute(run, executed)
+        execute(run, log)
     except RunError as error:
         run.fail(error)
-    finally:
-        if "ipynb" in run.formats and executed.is_file():
-            run.outputs["ipynb"] = executed.name
-    if not executed.is_file():
+    if not run.executed.is_file():
         return
     for name, file_name in run.formats.items():
-        if name != "ipynb":
+        if name not in {"ipynb", "log"}:
             try:
-                convert(run, executed, name, file_name)
+                convert(run, name, file_name)
             except Exception as error:  # noqa: BLE001 - an exporter may raise anything; the others are still made
-                reason = str(error) or type(error).__name__
-                run.fail(RunError(type(error).__name__, f"the format {name} could not be made: {reason}"))
+                run.fail(reasons.of_format(run, name, error))
 
 
 def finish(run: Run) -> int:
@@ -87,13 +94,38 @@ def finish(run: Run) -> int:
     end_processes()
     if run.scratch:
         shutil.rmtree(run.scratch, ignore_errors=True)
-    state = "interrupted" if run.interrupted else "failed" if run.error else "completed"
     try:
-        run.write_outcome(state)
+        with contextlib.suppress(OSError):
+            run.keep()
+        run.write_outcome(run.state)
     except OSError as error:
+        run.fail(reasons.of_volume(run, error))
         LOG.error("The outcome could not be written: %s", error)
-    LOG.info("Job %s: %s%s", run.record["job_id"], state, f": {run.error}" if run.error else "")
+        tell_kubelet(str(run.error or "ended early"))
+    LOG.info("Job %s: %s%s", run.record["job_id"], run.state, f": {run.error}" if run.error else "")
+    signal.alarm(0)  # telling has a time limit of its own
+    tell_people(run)
+    if run.printed:
+        run.printed.close()
     return INTERRUPTED if run.interrupted else 1 if run.error else 0
+
+
+def tell_people(run: Run) -> None:
+    """Tell whom the job names that it has ended; whatever goes wrong with that, it has ended as it has."""
+    if run.notify:
+        try:
+            from .notify import tell  # noqa: PLC0415 - most jobs tell nobody, and start sooner without it
+
+            tell(run)
+        except Exception as error:  # noqa: BLE001 - such as a Python in the image that lacks ssl
+            LOG.error("Nobody could be notified: %r", error)
+
+
+def tell_kubelet(message: str) -> None:
+    """Leave a message where Kubernetes looks for one: it becomes part of Argo's, if nothing else can be written."""
+    if TERMINATION_LOG.exists():
+        with contextlib.suppress(OSError):
+            TERMINATION_LOG.write_bytes(message.encode("utf-8", "replace")[:MAX_TERMINATION])
 
 
 def listen(run: Run) -> None:

@@ -5,45 +5,61 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from . import memory, reasons
 from .errors import RunError
 from .files import literal
+from .limit import Limit, spoken
 from .packages import load
 from .run import LOG, Run
 from .texts import clean
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from .log import Log
 
 START_TIMEOUT = 300  # seconds until a kernel must answer: from a cold network volume it needs minutes
+NATIVE = "python3"  # what ipykernel calls the environment's own kernel
 
 
-def execute(run: Run, executed: Path) -> None:
-    """Run the notebook with papermill; raises RunError."""
+def execute(run: Run, log: Log) -> None:
+    """Run the notebook with papermill, within the time limit; raises RunError."""
     if run.problem:
         raise RunError("InputError", run.problem)
     papermill = load("papermill")
+    kernel, language = find_kernel(run.kernel, read_metadata(run))
+    kills = memory.kills()
+    limit = Limit(run.timeout)
     try:
-        metadata = json.loads(run.input.read_text(encoding="utf-8")).get("metadata", {})
-        kernel, language = find_kernel(run.kernel, metadata)
-        papermill.execute_notebook(
-            literal(run.input),
-            literal(executed),
-            parameters=run.parameters,
-            kernel_name=kernel,
-            language=language,
-            cwd=str(run.directory),
-            log_output=True,
-            progress_bar=False,
-            start_timeout=START_TIMEOUT,
-        )
-    except RunError:
-        raise
-    except papermill.PapermillExecutionError as error:
-        LOG.info("%s", clean("\n".join(error.traceback)))
-        raise RunError(error.ename, error.evalue, error.exec_count) from error
+        with limit:
+            papermill.execute_notebook(
+                literal(run.input),
+                literal(run.executed),
+                parameters=run.parameters,
+                kernel_name=kernel,
+                language=language,
+                cwd=str(run.directory),
+                log_output=True,
+                progress_bar=False,
+                start_timeout=START_TIMEOUT,
+            )
     except Exception as error:
+        if limit.is_over:
+            text = f"the run took longer than its limit of {spoken(limit.seconds or 0)}"
+            raise RunError("TimeoutError", text, run.last_cell()) from error
+        if isinstance(error, papermill.PapermillExecutionError):
+            LOG.info("%s", clean("\n".join(error.traceback)))
+            raise RunError(error.ename, error.evalue, error.exec_count) from error
         LOG.info("papermill could not run the notebook", exc_info=True)
-        raise RunError(type(error).__name__, str(error)) from error
+        raise reasons.of_papermill(run, error, kernel=kernel, kills=kills, recent=list(log.recent)) from error
+
+
+def read_metadata(run: Run) -> dict[str, Any]:
+    """Return the notebook's metadata; raises RunError if the file is no notebook."""
+    try:
+        notebook = json.loads(run.input.read_text(encoding="utf-8"))
+        metadata: dict[str, Any] = notebook.get("metadata", {})
+    except (OSError, ValueError, AttributeError) as error:
+        raise reasons.of_input(run, error) from error
+    return metadata
 
 
 def find_kernel(chosen: str | None, metadata: dict[str, Any]) -> tuple[str, str | None]:
@@ -59,6 +75,8 @@ def find_kernel(chosen: str | None, metadata: dict[str, Any]) -> tuple[str, str 
     except kernelspec.NoSuchKernel as error:
         there = ", ".join(sorted(manager.find_kernel_specs())) or "none"
         message = f"the kernel {name} is not in this environment, which has: {there}"
+        if name == NATIVE and there == "none":
+            message = "ipykernel is not installed in this environment: add the package ipykernel"
         raise RunError("NoSuchKernel", message) from error
     own = None if chosen else metadata.get("language_info", {}).get("name") or spec.get("language")
     return name, own or found.language

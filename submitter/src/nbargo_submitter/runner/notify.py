@@ -7,31 +7,41 @@ lives on meanwhile, and one that was told to end is killed soon.
 
 from __future__ import annotations
 
-import logging
-import os
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .notify_http import Clock, TellError
 from .notify_mail import tell_mail
 from .notify_slack import tell_slack
 from .notify_webhook import tell_webhook
+from .report import Report
+from .run import LOG, Run, milliseconds
 
-if TYPE_CHECKING:
-    from .report import Report
-
-LOG = logging.getLogger("nbargo")
 SECONDS = 30.0
 HURRIED_SECONDS = 8.0  # after SIGTERM: a pod has 30 s, of which ending the kernel may have taken 10
 TELLERS = {"slack": tell_slack, "email": tell_mail, "webhook": tell_webhook}
-VARIABLES = (("slack", "token"), ("email", "user"), ("email", "password"), ("webhook", "secret"))
+STOP_FILE = ".nbargo.stop"  # as nbargo_shared.labels
 
 
-def take_secrets(settings: dict[str, Any]) -> dict[str, str]:
-    """Return the secrets by variable, and take them out of the environment, which the notebook's kernel inherits."""
-    names = {settings.get(kind, {}).get(member) for kind, member in VARIABLES}
-    # Secrets are often made from a file, with the line's end at theirs.
-    return {name: os.environ.pop(name).strip() for name in names if name and name in os.environ}
+def tell(run: Run) -> None:
+    """Tell whom the job names that it has ended, unless it has not quite, or its user has ended it."""
+    if not run.notify or run.will_be_tried_again:
+        return
+    if run.ended_by_user:
+        LOG.info("Nobody is notified: the job was ended by its user")
+        return
+    report = Report(
+        job_id=run.record["job_id"],
+        name=run.record["name"],
+        notebook=run.input.name,
+        state=run.state,
+        error=None if run.error is None else str(run.error),
+        started_at=run.started_at,
+        ended_at=milliseconds(),
+        directory=run.directory,
+        outputs=run.outputs,
+    )
+    notify(run.notify, report, run.secrets)
 
 
 def notify(settings: dict[str, Any], report: Report, secrets: dict[str, str]) -> list[str]:

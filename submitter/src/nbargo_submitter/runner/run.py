@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import json
 import logging
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,11 @@ from .texts import is_unicode
 
 if TYPE_CHECKING:
     from .errors import RunError
+    from .log import Log
 
 LOG = logging.getLogger("nbargo")
 OUTCOME = "outcome.json"
+STOP_FILE = ".nbargo.stop"  # as nbargo_shared.labels
 MAX_OUTCOME = 192 * 1024  # as nbargo_shared.outcome: MAX_BYTES and MAX_FILES
 MAX_FILES = 500
 MAX_PATH = 4096
@@ -34,27 +35,68 @@ class Run:
         self.problem: str | None = job.get("problem")
         self.workflow_uid = workflow_uid
         self.started_at = milliseconds()
-        self.formats: dict[str, str] = {
-            name: self.record["output_files"][name] for name in self.record.get("output_formats", [])
-        }
+        self.timeout: float | None = job.get("timeout")
+        self.attempt: int = job.get("attempt", 1)
+        self.attempts: int = job.get("attempts", 1)
+        self.retry_failures: bool = job.get("retry_failures", False)
+        self.notify: dict[str, Any] = job.get("notify", {})
+        self.secrets: dict[str, str] = job.get("secrets", {})
         self.input = self.directory / self.record["input_filename"]
+        names = self.record.get("output_files", {})
+        self.formats: dict[str, str] = {name: names[name] for name in self.record.get("output_formats", [])}
+        # These two are always made: a run that fails leaves them, whatever was asked for.
+        self.executed = self.directory / names.get("ipynb", f"{self.input.stem}.output.ipynb")
+        self.log = self.directory / names.get("log", f"{self.input.stem}.log")
         self.scratch: str | None = None
         self.outputs: dict[str, str] = {}
-        self.companions: set[str] = set()
         self.error: RunError | None = None
         self.interrupted = False
+        self.printed: Log | None = None
 
-    def executed(self) -> Path:
-        """Return where the executed notebook goes: out of the user's sight if it was not asked for."""
-        if "ipynb" in self.formats:
-            return self.directory / self.formats["ipynb"]
-        return Path(tempfile.gettempdir(), "executed.ipynb")
+    @property
+    def state(self) -> str:
+        """Return how it ended, or would end now."""
+        return "interrupted" if self.interrupted else "failed" if self.error else "completed"
+
+    @property
+    def will_be_tried_again(self) -> bool:
+        """Return whether Argo starts another attempt after such an end."""
+        return self.attempt < self.attempts and (self.interrupted or (bool(self.error) and self.retry_failures))
+
+    @property
+    def ended_by_user(self) -> bool:
+        """Return whether the job's user has stopped or deleted it."""
+        return self.interrupted and ((self.directory / STOP_FILE).exists() or not self.directory.is_dir())
 
     def fail(self, error: RunError) -> None:
         """Keep the first reason: what comes after it, or after an interruption, is mostly its consequence."""
         if not self.interrupted:
             LOG.error("%s", error)
             self.error = self.error or error
+
+    def keep(self) -> None:
+        """Name the log, and the notebook as far as it came; a notebook that nobody wants is removed."""
+        if self.log.is_file():
+            self.outputs["log"] = self.log.name
+        if self.state == "completed" and "ipynb" not in self.formats:
+            if self.executed.is_file():
+                self.executed.unlink()
+            return
+        if not self.executed.is_file() and self.input.is_file():
+            write_whole(self.executed, self.input.read_bytes())
+        if self.executed.is_file():
+            self.outputs["ipynb"] = self.executed.name
+
+    def last_cell(self) -> int | None:
+        """Return the number of the cell that was started last, from the notebook as papermill has left it."""
+        try:
+            cells = json.loads(self.executed.read_text(encoding="utf-8"))["cells"]
+        except (OSError, ValueError, KeyError):
+            return None
+        started = [cell for cell in cells if cell["metadata"].get("papermill", {}).get("start_time")]
+        numbers = [cell.get("execution_count") or 0 for cell in started]
+        # A kernel that died at once has not told the cell's number.
+        return (numbers[-1] or 1 + max(numbers)) if numbers else None
 
     def write_outcome(self, state: str) -> None:
         """Write outcome.json; raises OSError, and never makes the directory again."""
@@ -86,10 +128,8 @@ class Run:
 
     def _files(self) -> tuple[list[str], int]:
         """Return the first other files of the directory in order, and how many more there are."""
-        paths = self.companions
-        if self.record.get("package_input_folder"):
-            own = {self.input.name, OUTCOME, TEMPORARY, *self.formats.values()}
-            paths = {path for path in walk(self.directory) if path not in own}
+        own = {self.input.name, OUTCOME, STOP_FILE, TEMPORARY, *self.formats.values(), *self.outputs.values()}
+        paths = [path for path in walk(self.directory) if path not in own]
         usable = [path for path in paths if len(path) <= MAX_PATH and "\\" not in path and is_unicode(path)]
         first = heapq.nsmallest(MAX_FILES, usable)
         return first, len(paths) - len(first)

@@ -9,10 +9,14 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
+def plain(text: str) -> str:
+    """Return a text without terminal escapes and control characters; tabs and line ends stay."""
+    return _CONTROLS.sub("", _ESCAPES.sub("", text))
+
+
 def clean(text: Any) -> str:
-    """Return a text without terminal escapes, control characters and what is not Unicode."""
-    plain = _CONTROLS.sub("", _ESCAPES.sub("", str(text)))
-    return plain.encode("utf-8", "replace").decode("utf-8").strip()
+    """Return a text without terminal escapes, control characters, what is not Unicode, and space around it."""
+    return plain(str(text)).encode("utf-8", "replace").decode("utf-8").strip()
 
 
 def is_unicode(text: str) -> bool:
