@@ -1,7 +1,7 @@
 """What a user asks of one job in `runtime_environment_parameters`: its limits, its size, its environment, its messages.
 
-The form of the lab has no field for any of it yet; the REST API and other front ends send it. jupyter-scheduler turns
-each value into a number where it can (`"2"` into 2, `"0.5"` into 0.5, `"007"` into 7) before it gets here.
+The form of the lab has no field for any of it, so tags may say it too (tagged.py). jupyter-scheduler turns each value
+into a number where it can (`"2"` into 2, `"0.5"` into 0.5, `"007"` into 7) before it gets here.
 """
 
 import math
@@ -94,7 +94,7 @@ def duration(seconds: int) -> str:
     Args:
         seconds: Seconds.
     """
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+    for size, unit in ((3600, "hour"), (60, "minute")):
         if seconds % size == 0 and seconds >= size:
             return f"{seconds // size} {unit}{'s' if seconds > size else ''}"
     return f"{seconds} second{'s' if seconds != 1 else ''}"
