@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbargo_submitter.runner import notify
+from nbargo_submitter.runner import credentials, notify
 from nbargo_submitter.runner.report import Report, duration
 from support.background import Background
 from support.slack import TOKEN, Hook, SlackServer, answering
@@ -111,7 +111,7 @@ def test_secrets_leave_the_environment_without_their_line_ends(monkeypatch: pyte
     monkeypatch.setenv("NBARGO_SLACK_TOKEN", f"{TOKEN}\n")
     monkeypatch.setenv("OTHER", "stays")
     settings = {"on": "both", "slack": {"token": "NBARGO_SLACK_TOKEN"}, "webhook": {"url": "x", "secret": None}}
-    assert notify.take_secrets(settings) == {"NBARGO_SLACK_TOKEN": TOKEN}
+    assert credentials.take_secrets(settings) == {"NBARGO_SLACK_TOKEN": TOKEN}
     assert "NBARGO_SLACK_TOKEN" not in os.environ
     assert os.environ["OTHER"] == "stays"
 
