@@ -21,7 +21,7 @@ TOOLCHAIN = pytest.StashKey[Toolchain]()
 MISSING = pytest.StashKey[str]()
 
 
-_SLOW = ("faults", "test_cron_contract", "test_schedules_at_the_pace_of_minutes")
+_SLOW = ("faults", "contract", "test_schedules_at_the_pace_of_minutes")
 """What mostly waits: each of these, and all the rest together, can have a process and a control plane of its own."""
 
 
