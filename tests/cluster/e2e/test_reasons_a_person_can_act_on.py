@@ -17,11 +17,13 @@ from support.stack import Stack
 from support.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cluster.access import Workflows
     from support.rest import Rest
     from support.stack import Access
+
+    Submit = Callable[..., str]
 
 WAITING = {
     "no-memory": (
@@ -79,14 +81,25 @@ def troubled(access: Access, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         stack.close()
 
 
-def submit(stack: Stack, trouble: str, *cells: str) -> str:
-    make.write(stack.place.notebooks / f"{trouble}.ipynb", *cells)
-    return stack.rest.create(
-        f"{trouble}.ipynb",
-        runtime_environment_name=trouble,
-        runtime_environment_parameters={"memory": "64Mi"},
-        output_formats=["ipynb"],
-    )
+@pytest.fixture
+def submit(troubled: Stack) -> Iterator[Submit]:
+    """Submits jobs to an environment by its name; they go with the test, lest those of the next one wait for them."""
+    made: list[str] = []
+
+    def submit(trouble: str, cell: str = "print(6 * 7)") -> str:
+        make.write(troubled.place.notebooks / f"{trouble}.ipynb", cell)
+        job_id = troubled.rest.create(
+            f"{trouble}.ipynb",
+            runtime_environment_name=trouble,
+            runtime_environment_parameters={"memory": "64Mi"},
+            output_formats=["ipynb"],
+        )
+        made.append(job_id)
+        return job_id
+
+    yield submit
+    for job_id in made:
+        troubled.rest.delete(job_id)
 
 
 def go_on(workflows: Workflows, job_id: str) -> None:
@@ -112,10 +125,10 @@ def wait_for_message(rest: Rest, job_id: str, message: str | None) -> dict[str, 
 
 @pytest.mark.parametrize("trouble", WAITING)
 def test_what_keeps_a_job_from_starting_is_told_before_it_fails_and_gone_when_it_runs(
-    troubled: Stack, workflows: Workflows, trouble: str
+    troubled: Stack, submit: Submit, workflows: Workflows, trouble: str
 ) -> None:
     rest = troubled.rest
-    job_id = submit(troubled, trouble, "print(6 * 7)")
+    job_id = submit(trouble)
     job = wait_for_message(rest, job_id, WAITING[trouble])
     assert job["status"] == "IN_PROGRESS"  # where the lab shows Stop
     go_on(workflows, job_id)
@@ -123,24 +136,26 @@ def test_what_keeps_a_job_from_starting_is_told_before_it_fails_and_gone_when_it
     assert job["status_message"] is None
 
 
-def test_a_job_that_cannot_start_can_be_stopped(troubled: Stack) -> None:
+def test_a_job_that_cannot_start_can_be_stopped(troubled: Stack, submit: Submit) -> None:
     rest = troubled.rest
-    job_id = submit(troubled, "no-memory", "print(6 * 7)")
+    job_id = submit("no-memory")
     wait_for_message(rest, job_id, WAITING["no-memory"])
     rest.stop(job_id)
     job = rest.wait_for(job_id, "STOPPED")
     assert job["status_message"] is None
 
 
-def test_a_job_that_waits_for_a_place_tells_how_many_are_before_it(troubled: Stack, workflows: Workflows) -> None:
+def test_a_job_that_waits_for_a_place_tells_how_many_are_before_it(
+    troubled: Stack, submit: Submit, workflows: Workflows
+) -> None:
     rest = troubled.rest
-    first = submit(troubled, "no-memory", "print(6 * 7)")
+    first = submit("no-memory")
     wait_for_message(rest, first, WAITING["no-memory"])
-    second = submit(troubled, "no-claim", "print(6 * 7)")
-    third = submit(troubled, "no-secret", "print(6 * 7)")
+    second = submit("no-claim")
+    third = submit("no-secret")
     job = wait_for_message(rest, third, f"{ONE} (1 job is before this one)")
     assert job["status"] == "QUEUED"
-    told = {job["job_id"]: job["status_message"] for job in rest.jobs()["jobs"]}
+    told = {job["job_id"]: job.get("status_message") for job in rest.jobs()["jobs"]}
     assert told[second] == f"{ONE} (this job is next)"
     assert told[third] == f"{ONE} (1 job is before this one)"
     go_on(workflows, first)
@@ -154,8 +169,8 @@ def test_a_job_that_waits_for_a_place_tells_how_many_are_before_it(troubled: Sta
     rest.wait_for(third, "STOPPED")
 
 
-def test_a_pod_that_is_being_made_is_not_told(troubled: Stack, workflows: Workflows) -> None:
-    job_id = submit(troubled, "being-made", "print(6 * 7)")
+def test_a_pod_that_is_being_made_is_not_told(troubled: Stack, submit: Submit, workflows: Workflows) -> None:
+    job_id = submit("being-made")
     name = object_name(job_id)
 
     def said() -> bool:
@@ -170,8 +185,10 @@ def test_a_pod_that_is_being_made_is_not_told(troubled: Stack, workflows: Workfl
 
 
 @pytest.mark.parametrize("trouble", ENDED)
-def test_what_the_cluster_ended_a_job_for_is_told(troubled: Stack, workflows: Workflows, trouble: str) -> None:
-    job_id = submit(troubled, trouble, make.PID_AND_WAIT)
+def test_what_the_cluster_ended_a_job_for_is_told(
+    troubled: Stack, submit: Submit, workflows: Workflows, trouble: str
+) -> None:
+    job_id = submit(trouble, make.PID_AND_WAIT)
     file = troubled.staged(job_id) / "pid"
     eventually(file.exists, what="the notebook runs", seconds=60)
     go_on(workflows, job_id)
