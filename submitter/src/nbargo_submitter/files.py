@@ -105,10 +105,11 @@ def _copies(job: DescribeJob, source: Path, target: Path) -> Iterator[_Copy]:
 def _written(folder: Path) -> dict[str, str]:
     """Return what the outputs are called in the staging area, as the job's pod says.
 
-    The names of a job hold the time of creation in the lab's time zone, so they can be others if that has changed.
+    The names of a job hold the time of creation in the lab's time zone, so they can be others if that has changed. A
+    pod that runs, or was killed, has only said how it would call them.
     """
     found = read_outcome(folder)
-    return dict(found.outputs) if found else {}
+    return {**found.job.output_files, **found.outputs} if found else {}
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
