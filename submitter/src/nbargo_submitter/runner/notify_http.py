@@ -37,15 +37,11 @@ class Clock:
         return max(0.1, min(REQUEST_SECONDS, self.left()))
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirection: it would lead elsewhere than the administrator allows, with the token."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
 def opener() -> urllib.request.OpenerDirector:
-    """Return what sends by HTTP and HTTPS alone: urllib's own would read files, too."""
+    """Return what sends by HTTP and HTTPS alone; urllib's own opener would read files, too.
+
+    It has no handler of redirections, which would lead elsewhere than the administrator allows, with the token.
+    """
     made = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler,
@@ -53,7 +49,6 @@ def opener() -> urllib.request.OpenerDirector:
         urllib.request.HTTPHandler,
         urllib.request.HTTPSHandler,
         urllib.request.HTTPDefaultErrorHandler,
-        _Stay,
         urllib.request.HTTPErrorProcessor,
     ):
         made.add_handler(handler())
