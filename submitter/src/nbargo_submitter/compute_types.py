@@ -129,13 +129,16 @@ def _compute_type(name: str, entry: Mapping[str, Any]) -> ComputeType:
     gpu = entry.get("gpu") or 0
     if not isinstance(gpu, int) or gpu < 0:
         raise ConfigError(f"{where} has a number of GPUs that is none: {gpu!r}")
+    selector = dict(entry.get("node_selector") or {})
+    if not all(isinstance(text, str) for pair in selector.items() for text in pair):
+        raise ConfigError(f"{where} has a node_selector whose names and values are not all texts")
     return ComputeType(
         name=name,
         cpu=_amount(where, entry, "cpu"),
         memory=_amount(where, entry, "memory"),
         gpu=gpu,
         gpu_resource=str(entry.get("gpu_resource") or ""),
-        node_selector=dict(entry.get("node_selector") or {}),
+        node_selector=selector,
         tolerations=tuple(entry.get("tolerations") or ()),
     )
 

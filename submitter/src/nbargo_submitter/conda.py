@@ -49,7 +49,8 @@ def find(environ: Mapping[str, str], *, home: Path, more: Iterable[str] = ()) ->
     """
     found: dict[str, Path] = {}
     for prefix in (*_listed(home), *_in_folders(environ, home, more)):
-        if len(found) < _MAX_FOUND and (prefix / "conda-meta").is_dir():
+        # os.path: pathlib raises for what may not be looked at
+        if len(found) < _MAX_FOUND and os.path.isdir(prefix / "conda-meta"):  # noqa: PTH112
             found.setdefault(os.path.realpath(prefix), prefix)
     return sorted(found.values(), key=lambda prefix: (prefix.name, prefix))
 
@@ -61,9 +62,12 @@ def inspect(prefix: Path) -> CondaEnvironment | None:
         prefix: Its folder.
     """
     is_plain = str(prefix).isprintable() and "{{" not in str(prefix) and "$(" not in str(prefix)
-    if not (is_plain and (prefix / "bin/python").exists() and _has_papermill(prefix)):
+    try:
+        if not (is_plain and (prefix / "bin/python").exists() and _has_papermill(prefix)):
+            return None
+        kernels = sorted(path.parent.name for path in prefix.glob("share/jupyter/kernels/*/kernel.json"))
+    except OSError:  # it is another user's, or its volume is gone
         return None
-    kernels = sorted(path.parent.name for path in prefix.glob("share/jupyter/kernels/*/kernel.json"))
     return CondaEnvironment(name=prefix.name, prefix=prefix, kernels=tuple(kernels))
 
 

@@ -95,6 +95,7 @@ def test_a_size_that_is_not_offered_is_refused_with_those_that_are() -> None:
         ({"a": {"cpu": "many"}}, "", "no usable 'cpu': 'many' is not an amount"),
         ({"a": {"memory": "1GB"}}, "", "no usable 'memory'"),
         ({"a": {"gpu": "1"}}, "", "number of GPUs"),
+        ({"a": {"node_selector": {"gpu": True}}}, "", "node_selector"),
         ({"": {}}, "", "no name"),
         ({"a": {}}, "b", "default_compute_type is 'b'"),
     ],

@@ -132,6 +132,17 @@ async def test_the_form_gets_the_sizes_of_each_environment_and_which_one_is_chos
     assert (some.compute_types, some.default_compute_type) == (["gpu", "large"], "gpu")
 
 
+async def test_a_mistake_in_the_sizes_offers_nothing_and_is_in_the_log(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.notebook()
+    scheduler = bench.scheduler(compute_types={"small": {"cpus": 1}})
+    assert await names(scheduler) == []
+    with pytest.raises(SchedulerError, match=r"There is no environment 'default'\. Choose one of: none"):
+        await scheduler.create_job(request())
+    assert "compute_types['small'] has unknown members: cpus" in caplog.text
+
+
 async def test_a_size_that_the_environment_does_not_have_is_refused(bench: Bench) -> None:
     bench.notebook()
     scheduler = bench.scheduler(
@@ -300,6 +311,14 @@ async def test_conda_environments_with_papermill_are_offered_by_name(
 def test_a_condarc_that_is_none_is_left_out(tmp_path: Path, text: str) -> None:
     (tmp_path / ".condarc").write_text(text)
     assert conda.find({}, home=tmp_path) == []
+
+
+def test_what_cannot_be_looked_at_is_no_environment(tmp_path: Path) -> None:
+    too_long = tmp_path / ("x" * 5000)
+    (tmp_path / ".conda").mkdir()
+    (tmp_path / ".conda/environments.txt").write_text(f"{too_long}\n{make_conda(tmp_path / 'there', 'python3')}\n")
+    assert [found.name for found in conda.find({}, home=tmp_path)] == ["there"]
+    assert conda.inspect(too_long) is None
 
 
 async def test_conda_environments_are_offered_where_jobs_see_them(bench: Bench, tmp_path: Path) -> None:
