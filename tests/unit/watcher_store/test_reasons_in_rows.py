@@ -101,6 +101,11 @@ async def test_the_pod_of_a_second_attempt_is_told_as_the_first(world: World) ->
     assert await message(world, workflow("Running", *nodes)) == ("IN_PROGRESS", WAITING[NO_NODE])
 
 
+async def test_a_pod_that_waits_beside_one_that_runs_is_not_told(world: World) -> None:
+    nodes = [pod("Pending", NO_NODE, attempt=0), pod("Running", attempt=1)]
+    assert await message(world, workflow("Running", *nodes)) == ("IN_PROGRESS", None)
+
+
 async def test_a_job_that_waits_for_a_place_is_queued_and_says_so(world: World) -> None:
     found = await message(world, workflow("Pending", message=LOCK))
     assert found == ("QUEUED", "Waiting for a free place: 2 of your runs may run at a time")
