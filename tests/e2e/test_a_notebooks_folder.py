@@ -61,8 +61,11 @@ def test_without_its_folder_what_a_notebook_writes_is_downloaded_with_the_output
     make.write(notebooks / "writes" / "writes.ipynb", WRITES)
     (notebooks / "writes" / "other.txt").write_text("not asked for")
     job_id = rest.create("writes/writes.ipynb")
-    rest.wait_for(job_id, "COMPLETED")
-    folder = (notebooks / rest.download(job_id)["ipynb"]).parent
+    job = rest.wait_for(job_id, "COMPLETED")
+    assert {"figures/one.svg", "table.csv"} <= set(job["packaged_files"])
+    assert "Files" in [file["display_name"] for file in job["job_files"]]
+    folder = notebooks / rest.download(job_id)["files"]
+    assert rest.job(job_id)["downloaded"]
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {"figures/one.svg", "table.csv", "writes.ipynb"} <= there
     assert "other.txt" not in there

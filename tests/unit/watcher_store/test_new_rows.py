@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from jupyter_scheduler.models import DescribeJob
 from jupyter_scheduler.orm import Job, create_session
 
@@ -108,8 +109,9 @@ async def test_the_outcome_file_gives_the_exact_times(world: World) -> None:
     assert (row["start_time"], row["end_time"]) == (OUTCOME.started_at, OUTCOME.ended_at)
 
 
-async def test_files_are_listed_when_the_folder_came_along(world: World) -> None:
-    record = replace(RECORD, package_input_folder=True)
+@pytest.mark.parametrize("with_folder", [True, False])
+async def test_files_that_a_run_left_are_listed(world: World, *, with_folder: bool) -> None:
+    record = replace(RECORD, package_input_folder=with_folder)
     world.leave(replace(OUTCOME, job=record, files=("a.csv", "b/c.csv")))
     async with world.projector() as projector:
         await see(projector, replace(RUNNING, job_json=record.to_json()), replace(SUCCEEDED, job_json=record.to_json()))

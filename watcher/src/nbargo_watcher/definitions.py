@@ -202,7 +202,6 @@ def _remember(evidence: Evidence, *, record: DefinitionRecord, digest: int) -> P
         gone=0,
         record=digest,
         asked_at=record.update_time,
-        packages=0,
     )
 
 

@@ -31,7 +31,6 @@ class _Asked:
 
     name: str | None
     asked_at: int
-    packages: bool
     digest: int
     record: JobRecord | None = None
 
@@ -105,7 +104,7 @@ def _from_object(
     told = outcome if _was_waited_for(outcome, verdict) else None
     new = _row(evidence.job_id, asked, verdict, times=_times(outcome, told, observed))
     if verdict.status.is_terminal:
-        new = new._replace(packaged_files=_files(asked, told))
+        new = new._replace(packaged_files=_files(told))
     elif row is not None and attempts.is_stopped_by_user(row, projected, observed):
         new = new._replace(status=row.status, status_message=None, end_time=row.end_time)
     change = Change(
@@ -132,7 +131,6 @@ def _settled(row: Row, projected: Projected, evidence: Evidence, observed: Obser
         resource_version=newest(evidence.resource_version, projected.resource_version),
         record=asked.digest,
         asked_at=asked.asked_at,
-        packages=int(asked.packages),
     )
     change = Change(before=row, row=new, projected=known, record=asked.record, why="job record changed")
     return _unless_same(change, projected)
@@ -154,7 +152,7 @@ def _from_absence(row: Row | None, projected: Projected | None, evidence: Eviden
     decided = outcome is not None and outcome.state is not State.RUNNING
     change = Change(
         before=row,
-        row=new._replace(packaged_files=_files(asked, outcome)),
+        row=new._replace(packaged_files=_files(outcome)),
         projected=known,
         record=asked.record,
         source=Source.OUTCOME_FILE if decided else Source.MISSING,
@@ -168,7 +166,7 @@ def _from_later_outcome(row: Row, projected: Projected, evidence: Evidence) -> C
     outcome = evidence.outcome
     if outcome is None or compare(projected.resource_version, evidence.resource_version) is Order.NEWER:
         return None
-    asked = _Asked(row.name, projected.asked_at, bool(projected.packages), projected.record)
+    asked = _Asked(row.name, projected.asked_at, projected.record)
     stop = projected.stop and not attempts.is_later_run(row, outcome)
     verdict = of_missing(outcome, stop_requested=bool(stop))
     new = _row(evidence.job_id, asked, verdict, times=(outcome.started_at, outcome.ended_at))
@@ -183,7 +181,7 @@ def _from_later_outcome(row: Row, projected: Projected, evidence: Evidence) -> C
     )
     return Change(
         before=row,
-        row=new._replace(packaged_files=_files(asked, outcome)),
+        row=new._replace(packaged_files=_files(outcome)),
         projected=known,
         source=Source.MISSING if outcome.state is State.RUNNING else Source.OUTCOME_FILE,
         why=f"ended unseen, outcome {outcome.state}",
@@ -244,7 +242,7 @@ def _verdict(observed: Observed, outcome: Outcome | None) -> Verdict | None:
 def _asked(row: Row | None, projected: Projected | None, observed: Observed) -> _Asked:
     found = digest(observed.job_json)
     if row is not None and projected is not None and projected.record == found:
-        return _Asked(row.name, projected.asked_at, bool(projected.packages), found)
+        return _Asked(row.name, projected.asked_at, found)
     return _of_record(_record(observed), found)
 
 
@@ -266,18 +264,18 @@ def _asked_of_missing(
 ) -> _Asked | None:
     """Return what the user asked for, from what is left: the memory, the last body, the outcome."""
     if row is not None and projected is not None:
-        return _Asked(row.name, projected.asked_at, bool(projected.packages), projected.record)
+        return _Asked(row.name, projected.asked_at, projected.record)
     if outcome is None:
         return _asked(row, projected, body) if body else None
     asked = _of_record(outcome.job, 0)
     if row is None:
         return asked
-    return _Asked(row.name, asked.asked_at, asked.packages, 0, asked.record)
+    return _Asked(row.name, asked.asked_at, 0, asked.record)
 
 
 def _of_record(record: JobRecord, found: int) -> _Asked:
     asked_at = max(record.create_time, record.update_time or 0)
-    return _Asked(record.name, asked_at, record.package_input_folder, found, record)
+    return _Asked(record.name, asked_at, found, record)
 
 
 def _row(job_id: str, asked: _Asked, verdict: Verdict, *, times: tuple[int | None, int | None]) -> Row:
@@ -294,8 +292,8 @@ def _row(job_id: str, asked: _Asked, verdict: Verdict, *, times: tuple[int | Non
     )
 
 
-def _files(asked: _Asked, outcome: Outcome | None) -> str:
-    return json.dumps(outcome.files) if outcome and asked.packages else _NO_FILES
+def _files(outcome: Outcome | None) -> str:
+    return json.dumps(outcome.files) if outcome else _NO_FILES
 
 
 def _remember(projected: Projected | None, evidence: Evidence, asked: _Asked, verdict: Verdict) -> Projected:
@@ -321,7 +319,6 @@ def _remember(projected: Projected | None, evidence: Evidence, asked: _Asked, ve
         gone=0,
         record=asked.digest,
         asked_at=asked.asked_at,
-        packages=int(asked.packages),
     )
 
 

@@ -66,7 +66,6 @@ class Projected(NamedTuple):
             not (`attempts.ABSENT`, `attempts.DELETED`).
         record: Digest of the record's annotation or file, so that an unchanged one is not parsed again; 0 if not known.
         asked_at: When the user made or last changed it, milliseconds.
-        packages: 1 if the notebook's folder came along.
     """
 
     job_id: str
@@ -82,7 +81,6 @@ class Projected(NamedTuple):
     gone: int
     record: int
     asked_at: int
-    packages: int
 
 
 def columns(row: Row, record: JobRecord) -> dict[str, Any]:

@@ -33,8 +33,7 @@ _STATEMENTS: Final = {
         stop INTEGER NOT NULL,
         gone INTEGER NOT NULL,
         record INTEGER NOT NULL,
-        asked_at INTEGER NOT NULL,
-        packages INTEGER NOT NULL
+        asked_at INTEGER NOT NULL
     ) WITHOUT ROWID""",
     CHECKPOINT_TABLE: "(scope TEXT PRIMARY KEY, identity TEXT NOT NULL, resource_version TEXT NOT NULL) WITHOUT ROWID",
     HEARTBEAT_TABLE: "(watcher TEXT PRIMARY KEY, beat_at INTEGER NOT NULL)",
