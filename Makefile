@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 MEMBERS := shared watcher submitter local
 STAMP  := $(VENV)/.installed
-BENCHES := events latency once memory request_rates install lists reference
+BENCHES := events latency once memory request_rates install lists reference pages submit staging
 
 .PHONY: help setup demo test mutations soak test-cluster test-browser check format pins clean bench bench-startup bench-fleet docs outputs fault-matrix screenshots
 

@@ -156,8 +156,38 @@ def _beside(text: str, figures: Figures) -> list[object]:
     return [text, ours, theirs, round(theirs / ours, 2)]
 
 
+def pages(told: Figures) -> str:
+    """Return a table with a row for each page, as for the lists."""
+    return lists(told)
+
+
+def submit(told: Figures) -> str:
+    """Return a table with a row for each database."""
+    keys = ("beside_p50", "beside_p95", "api_server_p50", "first")
+    rows = [[name, *(row[key] for key in keys)] for name, row in told.items() if isinstance(row, dict)]
+    head = ["milliseconds", "p50", "p95", "the API server's own, p50", "the first, in all"]
+    return table(head, rows)
+
+
+def staging(told: Figures) -> str:
+    """Return a table with a row for each kind of volume, and how late the event loop was."""
+    disk, slow, late = told["disk"], told["slow_volume"], told["loop_late_ms"]
+    rows = [
+        [f"{disk['files']:,} files, {disk['mb']:,} MB", disk["ours"], disk["copytree"], disk["cp"]],
+        [
+            f"{slow['files']:,} files, {slow['round_trip_ms']:.0f} ms for each that is opened",
+            *(slow["ours"], slow["copytree"], ""),
+        ],
+    ]
+    looks = f"The lab's event loop was {late['p99']} ms late meanwhile (99th percentile), {late['max']} at most."
+    return f"{table(['seconds', 'ours', 'shutil.copytree', '`cp -r`'], rows)}\n\n{looks}"
+
+
 TABLES: dict[str, Callable[[Figures], str]] = {
-    each.__name__: each for each in (events, latency, once, memory, requests, install, lab_startup, lists, reference)
+    each.__name__: each
+    for each in (
+        *(events, latency, once, memory, requests, install, lab_startup, lists, pages, submit, staging, reference),
+    )
 }
 
 

@@ -22,7 +22,7 @@ from nbargo_submitter import sizes
 TELL_SECONDS: Final = 3.0
 """Seconds between two lines of the log about one copy."""
 
-_WORKERS: Final = 8  # on a network volume a file costs several round trips, whose waits overlap (bench/staging.py)
+WORKERS: Final = 8  # on a network volume a file costs several round trips, whose waits overlap (bench/staging.py)
 _CHUNK: Final = 8 * 1024 * 1024  # bytes between two looks at whether the copy is still wanted
 _BUFFER: Final = 1024 * 1024
 _TRIES: Final = 3  # of a file that is written meanwhile
@@ -170,7 +170,7 @@ def copy(found: Inventory, target: Path, *, course: Course) -> None:
             course.fail(error)
             course.check()
 
-    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="nbargo-copy") as pool:
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="nbargo-copy") as pool:
         for _ in pool.map(one, found.files.items()):
             pass
     course.check()

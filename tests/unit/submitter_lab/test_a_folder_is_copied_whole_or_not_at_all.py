@@ -170,7 +170,7 @@ def test_a_folder_that_may_not_be_read_is_named(work: Work, monkeypatch: pytest.
 def test_a_file_that_goes_away_during_the_copy_is_named(
     work: Work, meanwhile: Callable[[Callable[[], Any]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copying, "_WORKERS", 1)
+    monkeypatch.setattr(copying, "WORKERS", 1)
     (work.folder / "a.csv").write_text("1")
     (work.folder / "b.csv").write_text("1")
     meanwhile(lambda: (work.folder / "b.csv").unlink(missing_ok=True))
@@ -249,7 +249,7 @@ def test_a_cancelled_copy_ends_at_once_and_leaves_nothing(
     with pytest.raises(FilesError, match="given up"):
         work.stage(cancelled=cancelled)
     assert work.left() == []
-    assert len(seen) <= copying._WORKERS
+    assert len(seen) <= copying.WORKERS
 
 
 def test_a_server_that_stops_ends_its_copies(work: Work) -> None:

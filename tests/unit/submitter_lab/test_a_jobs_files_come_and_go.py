@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 import time
@@ -10,7 +11,7 @@ from jupyter_scheduler.models import DescribeJob
 
 from nbargo_shared import labels, record
 from nbargo_shared.outcome import Outcome, State
-from nbargo_submitter import ArgoScheduler
+from nbargo_submitter import ArgoScheduler, copying
 from support.lab_bench import Bench, request, time_zone
 
 
@@ -195,6 +196,61 @@ async def test_a_lab_folder_that_cannot_be_written_is_told(bench: Bench) -> None
     (bench.root / "jobs").write_text("a file where the folder should be")
     with pytest.raises(SchedulerError, match=r"cannot be copied.*(Not a directory|File exists)"):
         await bench.files_manager(scheduler).copy_from_staging(job.job_id)
+
+
+async def test_a_disk_that_is_full_during_a_download_is_told_and_leaves_no_part(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.notebook()
+    scheduler = bench.scheduler()
+    job = await ended(bench, scheduler, await scheduler.create_job(request()))
+    manager, copy, room = bench.files_manager(scheduler), os.copy_file_range, [2]
+
+    def fill(*args: Any) -> int:
+        room[0] -= 1
+        if room[0] < 0:
+            raise OSError(28, os.strerror(28))
+        return copy(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "copy_file_range", fill)
+        with pytest.raises(SchedulerError, match=r"cannot be copied: .*: No space left on device\. Free some space"):
+            await manager.copy_from_staging(job.job_id)
+    assert len([path for path in local(bench, job).iterdir() if path.stat().st_size]) == 2
+    assert list(local(bench, job).glob(".*")) == []
+    await manager.copy_from_staging(job.job_id)
+    assert (await scheduler.get_job(job.job_id)).downloaded
+
+
+async def test_a_cancelled_download_leaves_no_part(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.notebook()
+    scheduler = bench.scheduler()
+    job = await ended(bench, scheduler, await scheduler.create_job(request()), side="1" * 1000)
+    loop, copy, tasks = asyncio.get_running_loop(), os.copy_file_range, list[asyncio.Task[None]]()
+
+    def cancel(source: int, target: int, _size: int) -> int:
+        loop.call_soon_threadsafe(tasks[0].cancel)
+        return copy(source, target, 1)
+
+    monkeypatch.setattr(os, "copy_file_range", cancel)
+    monkeypatch.setattr(copying, "_shovel", lambda *_, **__: 0)
+    tasks.append(asyncio.create_task(bench.files_manager(scheduler).copy_from_staging(job.job_id)))
+    with pytest.raises(asyncio.CancelledError):
+        await tasks[0]
+    assert [path.name for path in local(bench, job).rglob("*") if path.suffix == ".part"] == []
+
+
+async def test_what_a_notebook_wrote_without_its_folder_is_brought(bench: Bench) -> None:
+    bench.notebook("work/report.ipynb")
+    (bench.root / "work" / "other.csv").write_text("1")
+    scheduler = bench.scheduler()
+    job_id = await scheduler.create_job(request(input_uri="work/report.ipynb"))
+    job = await ended(bench, scheduler, job_id, side="1")
+    assert [file.display_name for file in job.job_files] == ["Notebook", "HTML", "Input", "Files"]
+    await bench.files_manager(scheduler).copy_from_staging(job_id)
+    assert (local(bench, job) / "side").read_text() == "1"
+    assert not (local(bench, job) / "other.csv").exists()
+    assert (await scheduler.get_job(job_id)).downloaded
 
 
 async def test_a_link_that_a_notebook_made_does_not_bring_foreign_files(bench: Bench) -> None:
