@@ -4,10 +4,12 @@ Nothing is written in the pod for it, so that it starts, and can say why it cann
 where nothing is writable.
 """
 
+import ast
 import base64
 import gzip
 import io
 import tarfile
+import tokenize
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Final
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
 PACKAGE: Final = "nbargo_runner"
 """What the package is called in the pod: a name that no package of a user has."""
 
+_TELLING: Final = ("notify", "report")
+"""How the names of the modules begin that only a job with messages needs."""
+
 _START: Final = """\
-# The runner of a notebook job, packed. To read it, pipe this text through
+# The runner of a notebook job, packed, without its comments. To read it, pipe this text through
 #   sed -n 's/^PACKED = "\\(.*\\)"$/\\1/p' | base64 -d | tar -xz
 import base64
 import importlib.abc
@@ -59,23 +64,59 @@ runpy.run_module("@package@", run_name="__main__", alter_sys=True)
 
 
 @cache
-def runner_source() -> str:
-    """Return the text of the program that runs in a job's pod: Python that needs the standard library alone."""
-    return _START.replace("@package@", PACKAGE).replace("@packed@", base64.b64encode(packed()).decode("ascii"))
+def runner_source(*, tells: bool = False) -> str:
+    """Return the text of the program that runs in a job's pod: Python that needs the standard library alone.
+
+    Args:
+        tells: Whether somebody is to be told that the job has ended; the modules for it are a third of the program.
+    """
+    return _START.replace("@package@", PACKAGE).replace("@packed@", base64.b64encode(packed(tells=tells)).decode())
 
 
-def packed() -> bytes:
-    """Return the runner's package as a tar.gz, the same bytes for the same modules."""
+def packed(*, tells: bool) -> bytes:
+    """Return the runner's package as a tar.gz, the same bytes for the same modules.
+
+    Args:
+        tells: As for `runner_source`.
+    """
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, text in sorted(modules().items()):
+        for name, text in sorted(modules(tells=tells).items()):
+            code = bare(text).encode()
             entry = tarfile.TarInfo(f"{PACKAGE}/{name}")  # dated 1970, and nobody's
-            entry.size = len(text)
-            archive.addfile(entry, io.BytesIO(text))
+            entry.size = len(code)
+            archive.addfile(entry, io.BytesIO(code))
     return gzip.compress(plain.getvalue(), compresslevel=9, mtime=0)
 
 
-def modules() -> dict[str, bytes]:
-    """Return the text of each of the runner's modules, by file name."""
+def modules(*, tells: bool = True) -> dict[str, str]:
+    """Return the text of each of the runner's modules, by file name.
+
+    Args:
+        tells: As for `runner_source`.
+    """
     folder: Traversable = resources.files("nbargo_submitter") / "runner"
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".py")}
+    files = [file for file in folder.iterdir() if file.name.endswith(".py")]
+    return {file.name: file.read_text("utf-8") for file in files if tells or not file.name.startswith(_TELLING)}
+
+
+def bare(text: str) -> str:
+    """Return a module without what is meant for its readers here: docstrings and comments stay behind.
+
+    Every statement keeps its line, so that a traceback from a pod can be read beside the module in this repository.
+
+    Args:
+        text: The module.
+    """
+    lines = text.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column].rstrip()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            string = node.body[0]
+            lines[string.lineno - 1] = " " * string.col_offset + '""'
+            for row in range(string.lineno, string.end_lineno or string.lineno):
+                lines[row] = ""
+    return "\n".join(lines) + "\n"

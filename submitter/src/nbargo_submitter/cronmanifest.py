@@ -211,5 +211,9 @@ def _script(
     }
     directory = str(PurePosixPath(staging, "{{workflow.uid}}"))
     return manifest.script(
-        variables=variables, directory=directory, source=runner_source(), settings=settings, run=run_settings
+        variables=variables,
+        directory=directory,
+        source=runner_source(tells=bool(run_settings.notify)),
+        settings=settings,
+        run=run_settings,
     )

@@ -66,7 +66,7 @@ def build_workflow(
     notebook = script(
         variables={JOB_VARIABLE: encoded(job, parameters=record.parameters)},
         directory=directory,
-        source=runner_source(),
+        source=runner_source(tells=bool(run.notify)),
         settings=settings,
         run=run,
     )

@@ -39,7 +39,7 @@ class Job:
 
     def __post_init__(self) -> None:
         self.script = self.directory.parent / "script"  # Argo's name: no suffix
-        self.script.write_text(runner_source(), "utf-8")
+        self.script.write_text(runner_source(tells="notify" in self.members), "utf-8")
 
     @property
     def record(self) -> JobRecord:

@@ -1,7 +1,10 @@
 """A run that takes longer than its limit is ended by the runner itself, and keeps what it had."""
 
+import json
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -49,7 +52,11 @@ def test_a_notebook_that_swallows_every_interrupt_is_ended(make_job: MakeJob) ->
 
 def test_a_kernel_that_does_not_start_in_time_is_ended(make_job: MakeJob) -> None:
     job = make_job(formats=("ipynb",), members={"timeout": 1})
-    job.write("print('never')")
+    spec = Path(job.environ["JUPYTER_PATH"], "kernels", "mute")
+    spec.mkdir(parents=True)
+    argv = [sys.executable, "-c", "import time; time.sleep(1000)", "{connection_file}"]
+    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "language": "python", "display_name": "mute"}))
+    job.write("print('never')", kernel="mute")
     status, _ = job.run()
     assert (status, str(job.outcome().error)) == (1, "TimeoutError: the run took longer than its limit of 1 second")
 

@@ -17,7 +17,7 @@ from nbargo_submitter.runner import files
 from nbargo_submitter.runner.errors import RunError
 from nbargo_submitter.runner.run import MAX_FILES, MAX_OUTCOME, Run
 
-SOURCES = [bundle.runner_source(), *(text.decode() for text in bundle.modules().values())]
+SOURCES = [bundle.runner_source(tells=True), *bundle.modules().values()]
 
 
 def make_run(directory: Path, **record: Any) -> Run:
@@ -44,7 +44,7 @@ def test_its_syntax_is_that_of_python_3_8() -> None:
 
 
 def test_it_holds_nothing_that_argo_would_replace() -> None:
-    assert "{{" not in bundle.runner_source()
+    assert "{{" not in bundle.runner_source(tells=True)
 
 
 def test_it_imports_the_standard_library_and_its_own_modules_alone() -> None:
@@ -58,15 +58,53 @@ def test_it_imports_the_standard_library_and_its_own_modules_alone() -> None:
 
 
 def test_the_same_modules_are_the_same_bytes() -> None:
-    assert bundle.packed() == bundle.packed()
+    assert bundle.packed(tells=True) == bundle.packed(tells=True)
 
 
 def test_it_can_be_read_as_its_first_lines_say(tmp_path: Path) -> None:
-    source = bundle.runner_source()
+    source = bundle.runner_source(tells=True)
     command = source.splitlines()[1].removeprefix("#").strip()
     subprocess.run(["bash", "-c", command], cwd=tmp_path, input=source, text=True, check=True)
-    unpacked = {path.name: path.read_bytes() for path in (tmp_path / bundle.PACKAGE).iterdir()}
-    assert unpacked == bundle.modules()
+    unpacked = {path.name: path.read_text("utf-8") for path in (tmp_path / bundle.PACKAGE).iterdir()}
+    assert unpacked == {name: bundle.bare(text) for name, text in bundle.modules().items()}
+
+
+def statements(text: str) -> list[tuple[str, int]]:
+    """Return every statement of a module with its line, docstrings left out."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            body[0].value.value = ""
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    return [(ast.dump(node), node.lineno) for node in nodes]
+
+
+def test_it_travels_without_comments_and_every_statement_keeps_its_line() -> None:
+    for text in bundle.modules().values():
+        bare = bundle.bare(text)
+        assert statements(bare) == statements(text)
+        assert '"""' not in bare
+        assert "# " not in bare
+
+
+def test_what_tells_people_travels_only_where_it_is_needed() -> None:
+    few, all_of_them = set(bundle.modules(tells=False)), set(bundle.modules())
+    assert all_of_them - few == {name for name in all_of_them if name.startswith(("notify", "report"))}
+    nodes = [node for name in few for node in ast.parse(bundle.modules()[name]).body]
+    near = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.level]
+    names = {name for node in near for name in ([node.module] if node.module else [alias.name for alias in node.names])}
+    assert {f"{name}.py" for name in names} <= few
+
+
+def test_it_is_no_large_part_of_what_etcd_holds() -> None:
+    assert len(bundle.runner_source()) < 16 * 1024
+    assert len(bundle.runner_source(tells=True)) < 24 * 1024
 
 
 def test_its_limits_are_those_of_the_readers() -> None:
