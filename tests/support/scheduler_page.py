@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 _SECONDS = 40.0
 _RELOAD_MILLISECONDS = 500.0
-FORMATS = ("Notebook", "HTML", "Markdown", "Python script")
+FORMATS = ("Notebook", "HTML", "Markdown", "Python script", "Log")
 
 
 class SchedulerPage:
@@ -41,18 +41,30 @@ class SchedulerPage:
         """Bring a tab to the front."""
         self.page.locator("#jp-main-dock-panel .lm-TabBar-tabLabel").get_by_text(name, exact=True).first.click()
 
+    def button(self, name: str) -> Locator:
+        return self.panel.get_by_role("button", name=name, exact=True)
+
     def press(self, name: str) -> None:
-        self.panel.get_by_role("button", name=name, exact=True).click()
+        self.button(name).click()
 
     # Forms
 
     def open_form(self, notebook: str) -> None:
         """Choose Create Job in the menu of a notebook in the file browser.
 
-        When the environments arrive, the form takes their formats and forgets what was typed until then.
+        Args:
+            notebook: Its file name.
         """
+        self.open_menu(notebook).click()
+        self.wait_for_form()
+
+    def open_menu(self, notebook: str) -> Locator:
+        """Open the menu of a notebook in the file browser, and return its entry for a job."""
         self.page.locator(".jp-DirListing-item", has_text=notebook).click(button="right")
-        self.page.locator(".lm-Menu-itemLabel", has_text="Create Job").click()
+        return self.page.locator(".lm-Menu-itemLabel", has_text="Create Job")
+
+    def wait_for_form(self) -> None:
+        """Wait for the environments: when they arrive, the form forgets what was typed until then."""
         expect(self.panel.get_by_label(FORMATS[0], exact=True)).to_be_checked(timeout=_SECONDS * 1000)
 
     def fill(
@@ -61,12 +73,14 @@ class SchedulerPage:
         name: str,
         parameters: Mapping[str, str] | None = None,
         formats: Sequence[str] = ("Notebook",),
+        environment: str | None = None,
         size: str | None = None,
     ) -> None:
         self.panel.get_by_label("Job name").fill(name)
+        if environment is not None:
+            self._choose("Environment", environment)
         if size is not None:
-            self.panel.get_by_label("Compute type").click()
-            self.page.get_by_role("option", name=size, exact=True).click()
+            self._choose("Compute type", size)
         for label in FORMATS:
             self.panel.get_by_label(label, exact=True).set_checked(label in formats)
         for number, (parameter, value) in enumerate((parameters or {}).items()):
@@ -75,9 +89,19 @@ class SchedulerPage:
             self.panel.locator(f"input[name=parameter-{number}-value]").fill(value)
             self.page.keyboard.press("Tab")
 
+    def add_tags(self, *tags: str) -> None:
+        self.panel.get_by_text("Additional options").click()
+        for number, tag in enumerate(tags):
+            self.panel.get_by_title("Add new tag").click()
+            self.panel.locator(f"input[name=tag-{number}]").fill(tag)
+            self.page.keyboard.press("Tab")
+
     def choose_interval(self, interval: str) -> None:
-        self.panel.get_by_label("Interval").click()
-        self.page.get_by_role("option", name=interval, exact=True).click()
+        self._choose("Interval", interval)
+
+    def _choose(self, label: str, option: str) -> None:
+        self.panel.get_by_label(label).click()
+        self.page.get_by_role("option", name=option, exact=True).click()
 
     def choose_time_zone(self, zone: str) -> None:
         self.panel.locator("input[name=timezone]").fill(zone)
@@ -97,6 +121,10 @@ class SchedulerPage:
         self._card.click()
         self.panel.get_by_role("button", name="Reload", exact=True).wait_for()
 
+    def open_definitions(self) -> None:
+        """Turn from the list of jobs to the list of job definitions."""
+        self.panel.get_by_role("tab", name="Job Definitions").click()
+
     def row(self, name: str) -> Locator:
         return self.panel.locator("tr", has=self.page.get_by_text(name, exact=True))
 
@@ -110,9 +138,24 @@ class SchedulerPage:
 
     def act(self, name: str, action: str) -> None:
         """Press the button of a row and then the one that it turns into, which asks whether that was meant."""
+        self.ask(name, action).click()
+
+    def ask(self, name: str, action: str) -> Locator:
+        """Press the button of a row, and return the one that it turns into."""
         button = self.row(name).get_by_title(f'{action} "{name}"')
         button.click()
-        button.and_(self.panel.get_by_text(action, exact=True)).click()
+        asking = button.and_(self.panel.get_by_text(action, exact=True))
+        asking.wait_for()
+        return asking
+
+    def dismiss(self) -> None:
+        """Close the message above a list, which says that something was made."""
+        self.panel.get_by_role("alert").get_by_role("button", name="Close").click()
+
+    def back_to_list(self) -> None:
+        """Return from a detail page to the list of jobs."""
+        self.panel.get_by_label("breadcrumb").get_by_text("Jobs", exact=True).click()
+        self.button("Reload").wait_for()
 
     def open_detail(self, name: str) -> None:
         self.row(name).get_by_title(f'Open detail view for "{name}"').click()
