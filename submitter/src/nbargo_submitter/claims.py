@@ -9,7 +9,7 @@ from nbargo_shared.errors import FilesError
 from nbargo_submitter.staging import Staging
 
 CLAIM_SECONDS: Final = 60.0
-"""Longer than one submission may take: its requests have time limits."""
+"""Longer than most submissions take: their requests have time limits. The copy of a big folder may take longer."""
 
 _PAUSE: Final = 0.025
 
