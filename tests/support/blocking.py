@@ -113,4 +113,4 @@ def _load_jupyter_server_extension(_server: Any) -> None:
             CALLS[call]()
             return found(*args, **options)
 
-        vars(scheduler)["next_token"] = blocking
+        scheduler.__dict__["next_token"] = blocking
