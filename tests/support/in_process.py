@@ -26,9 +26,9 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_SECONDS)
 
     def close(self) -> None:
+        self.run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_SECONDS)
-        self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
 
 
