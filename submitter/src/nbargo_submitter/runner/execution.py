@@ -46,10 +46,15 @@ def execute(run: Run, log: Log) -> None:
             text = f"the run took longer than its limit of {spoken(limit.seconds or 0)}"
             raise RunError("TimeoutError", text, run.last_cell()) from error
         if isinstance(error, papermill.PapermillExecutionError):
-            LOG.info("%s", clean("\n".join(error.traceback)))
-            raise RunError(error.ename, error.evalue, error.exec_count) from error
+            raise of_cell(error) from error
         LOG.info("papermill could not run the notebook", exc_info=True)
         raise reasons.of_papermill(run, error, kernel=kernel, kills=kills, recent=list(log.recent)) from error
+
+
+def of_cell(error: Any) -> RunError:
+    """Return what papermill's PapermillExecutionError says of a cell, and write its traceback into the log."""
+    LOG.info("%s", clean("\n".join(error.traceback)))
+    return RunError(error.ename, error.evalue, error.exec_count)
 
 
 def read_metadata(run: Run) -> dict[str, Any]:
