@@ -19,6 +19,7 @@ from nbargo_submitter import formats
 from nbargo_submitter.conda import CondaEnvironment
 from nbargo_submitter.kernels import Kernel, Kernels, named
 from nbargo_submitter.lab_environments import LabEnvironments, Seen
+from nbargo_submitter.warming import warm_up
 
 _TEXTS: Final = ("label", "description", "image", "kernel", "default_compute_type")
 _LISTS: Final = ("kernels", "output_formats", "compute_types")
@@ -159,7 +160,8 @@ class ArgoEnvironmentManager(EnvironmentManager):
         return own + [each for each in (of_lab(seen) if self.offers_lab else ()) if each.name not in names]
 
     async def list_environments(self) -> list[RuntimeEnvironment]:
-        """Return the environments as jupyter-scheduler describes them."""
+        """Return the environments as jupyter-scheduler describes them: its form has been opened."""
+        warm_up()
         return [environment.model(self.compute_types) for environment in await self.offered()]
 
     def manage_environments_command(self) -> str:

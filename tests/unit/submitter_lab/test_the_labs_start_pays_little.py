@@ -14,22 +14,36 @@ HEAVY = ("hera", "kubernetes", "papermill", "nbconvert", "aiohttp")
 CONFIG = Path(__file__).parents[3] / "submitter" / "etc" / "jupyter"
 
 START = f"""
-import asyncio, sys
+import sys
 import nbargo_submitter
 assert "jupyter_scheduler" not in sys.modules, "the package itself imports nothing"
 from nbargo_submitter import ArgoEnvironmentManager, ArgoJobFilesManager, ArgoScheduler
 manager = ArgoEnvironmentManager()
 scheduler = ArgoScheduler(root_dir="/nowhere", environments_manager=manager, db_url="sqlite:////nowhere/x.sqlite")
 ArgoJobFilesManager(scheduler=scheduler)
-asyncio.run(manager.list_environments())
 scheduler.execution_manager_class.supported_features(scheduler.execution_manager_class)
 print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+
+FORM = """
+import asyncio, sys, threading
+from nbargo_submitter import ArgoEnvironmentManager
+asyncio.run(ArgoEnvironmentManager().list_environments())
+for thread in threading.enumerate():
+    if thread is not threading.main_thread():
+        thread.join(60)
+print([name for name in ("hera.workflows", "kubernetes.aio.client") if name in sys.modules])
 """
 
 
 def test_neither_import_nor_construction_loads_what_a_start_does_not_need() -> None:
     done = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_what_the_first_submission_needs_is_imported_while_its_form_is_open() -> None:
+    done = subprocess.run([sys.executable, "-c", FORM], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "['hera.workflows', 'kubernetes.aio.client']"
 
 
 async def test_no_request_blocks_the_servers_event_loop(bench: Bench) -> None:
