@@ -6,6 +6,8 @@ import pytest
 from support.rest import Rest
 from support.stack import MakeStack, Stack
 
+SIZES = {"small": {"cpu": 1, "memory": "1Gi"}, "large": {"cpu": 8, "memory": "32Gi"}}
+
 
 @pytest.fixture
 def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
@@ -24,12 +26,12 @@ def make_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
 
 @pytest.fixture(scope="session")
 def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One stack, all programs running, for the tests that break nothing."""
+    """One stack, all programs running, for the tests that break nothing; there are two sizes to choose from."""
     stack = Stack(tmp_path_factory.mktemp("shared"))
     try:
         stack.start_argo()
         stack.start_watcher()
-        stack.start_lab()
+        stack.start_lab(f"--ArgoScheduler.compute_types={SIZES}")
         yield stack
     finally:
         stack.close()

@@ -123,9 +123,10 @@ def test_two_labs_that_edit_one_definition(stack: Stack, rest: Rest, notebook: s
             assert {name: shown[name] for name in edits[0]} in edits, "all of one edit, nothing of the other"
             assert other.definition(definition) == shown
         rest.edit(definition, tags=["first"])
-        other.edit(definition, compute_type="second")
+        other.edit(definition, runtime_environment_parameters={"cpu": 2})
         shown = rest.definition(definition)
-        assert (shown["tags"], shown["compute_type"]) == (["first"], "second"), "edits of different fields both count"
+        settings = shown["runtime_environment_parameters"]
+        assert (shown["tags"], settings) == (["first"], {"cpu": 2}), "edits of different fields both count"
         other.undefine(definition)
         check_refused(rest.send("PATCH", path, json={"name": "late"}))
         assert definition not in rest.defined()

@@ -22,8 +22,8 @@ EDITS: dict[str, Any] = {
     "parameters": {"a": "2", "b": "x"},
     "tags": ["one", "two"],
     "output_formats": ["ipynb", "html"],
-    "runtime_environment_parameters": {"cores": 2},
-    "compute_type": "any",
+    "runtime_environment_parameters": {"cpu": 2},
+    "compute_type": "large",
 }
 LEFT_OUT = {"update_time"}
 
