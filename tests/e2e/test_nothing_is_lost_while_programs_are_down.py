@@ -47,7 +47,7 @@ def test_a_lost_database_comes_back_column_by_column(make_stack: MakeStack) -> N
         "tags": ["x"],
         "package_input_folder": True,
         "idempotency_token": "once",
-        "runtime_environment_parameters": {"size": 2},
+        "runtime_environment_parameters": {"cpu": 2},
     }
     ended = [rest.create("folder/ok.ipynb", **full), rest.create("fails.ipynb")]
     stopped = rest.create("endless.ipynb")

@@ -65,7 +65,7 @@ def test_a_lost_database_comes_back_column_by_column(
         "parameters": {"a": '"{{x}}"'},
         "tags": ["x"],
         "package_input_folder": True,
-        "runtime_environment_parameters": {"size": 2},
+        "runtime_environment_parameters": {"cpu": 2},
     }
     make.write(folder / "stubborn.ipynb", STUBBORN)
     completed, stopped = (rest.create(f"folder/{name}.ipynb", **full) for name in ("ok", "stubborn"))
