@@ -112,7 +112,7 @@ async def test_ctrl_c_ends_a_single_run(place: Place) -> None:
     async with place.running("--once") as process:
         await until(lambda: place.server.asked)
         process.send_signal(signal.SIGINT)
-        _, err = await asyncio.wait_for(process.communicate(), 5.0)
+        _, err = await asyncio.wait_for(process.communicate(), 10.0)  # of the 20 s that it would wait
         assert process.returncode == 130
         assert b"Traceback" not in err
 
