@@ -6,7 +6,7 @@ MEMBERS := shared watcher submitter local
 STAMP  := $(VENV)/.installed
 BENCHES := events latency once memory request_rates install lists reference pages submit staging
 
-.PHONY: help setup demo test mutations soak test-cluster test-browser check format pins clean bench bench-startup bench-fleet docs outputs fault-matrix screenshots
+.PHONY: help setup demo test mutations soak test-chart test-cluster test-browser check format pins clean bench bench-startup bench-fleet docs outputs fault-matrix screenshots
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -31,6 +31,10 @@ test: setup  ## unit, contract, fault and end-to-end tests, and those of the ins
 
 soak: setup  ## kill two watchers every few seconds under churn and faults, for MINUTES=10 (SEED=1: the same choices)
 	@$(BIN)/python tests/faults/soak.py --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+test-chart: setup  ## render the chart with the pinned Helm, built with Go, and check all that comes of it
+	@$(BIN)/python tests/chart/helm.py
+	@$(BIN)/python -m pytest tests/chart --timeout 300 $(ARGS)
 
 test-cluster: setup  ## against the real kube-apiserver, etcd and Argo controller, built with Go (or NBARGO_TEST_KUBECONFIG)
 	@test -n "$$NBARGO_TEST_KUBECONFIG" || $(BIN)/python tests/cluster/build.py

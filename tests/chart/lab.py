@@ -1,0 +1,107 @@
+"""What a lab does with the chart's configuration: its files are read as Jupyter does, and jobs are built with them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from traitlets.config import Config
+
+from nbargo_shared.definition import DefinitionRecord
+from nbargo_shared.record import JobRecord
+from nbargo_submitter.cronmanifest import CronPolicy, build_cron_workflow
+from nbargo_submitter.manifest import build_workflow
+from nbargo_submitter.run_settings import RunSettings
+from nbargo_submitter.settings import ArgoSettings
+
+if TYPE_CHECKING:
+    from chart.rendered import Rendered
+    from nbargo_submitter.pod import PodSettings
+
+ID = "0b8ff6a5-9f7c-4f1c-9a0e-3a8e6d1f2c77"
+HOME = "/home/jovyan"
+RUN = RunSettings(retries=2, timeout=60)
+PROJECTED = {
+    *("image", "namespace", "image_pull_policy", "image_pull_secrets", "service_account", "working_dir", "env"),
+    *("volumes", "volume_mounts", "resources", "node_selector", "affinity", "tolerations", "security_context"),
+    *("pod_security_context", "labels", "annotations", "ttl_seconds", "pod_gc", "active_deadline_seconds"),
+    "synchronization",
+}
+"""The members of PodSettings that the policy knows of."""
+ALL = {
+    "image": "registry.example/lab:1",
+    "image_pull_policy": "Always",
+    "image_pull_secrets": ["registry"],
+    "working_dir": HOME,
+    "env": {"LANG": "C.UTF-8"},
+    "resources": {"requests": {"cpu": "1"}},
+    "node_selector": {"pool": "jobs"},
+    "tolerations": [{"operator": "Exists"}],
+    "workflow_annotations": {"team": "a"},
+    "pod_gc": "OnWorkflowCompletion",
+    "active_deadline_seconds": 3600,
+    "one_at_a_time": True,
+}
+
+
+def settings(chart: Rendered, user: str, **more: Any) -> ArgoSettings:
+    """Return the settings that a user's lab reads.
+
+    Args:
+        chart: The rendered chart.
+        user: The user.
+        more: What the lab's own image adds.
+    """
+    files = chart.named("ConfigMap", "nbargo-lab", chart.namespaces()[0])["data"]
+    config = Config({"ArgoScheduler": more})
+    config.merge(Config(json.loads(files["jupyter_jupyter_scheduler_config.json"])))
+    source = compile(files["jupyter_jupyter_scheduler_config.py"], "config.py", "exec")
+    with patch.dict("os.environ", {"NBARGO_USER": user}):
+        exec(source, {"c": config})  # noqa: S102 - as traitlets does with a configuration file
+    return ArgoSettings(**config["ArgoScheduler"])
+
+
+def pod(chart: Rendered, user: str) -> PodSettings:
+    """Return how the pods of a user's jobs are made, with everything set that can be."""
+    read = settings(chart, user, **ALL)
+    return replace(read.pod_settings(""), synchronization=read.synchronization(user))
+
+
+def job(chart: Rendered, user: str) -> dict[str, Any]:
+    """Return a Workflow as a user's lab sends it."""
+    record = JobRecord(
+        job_id=ID,
+        name="report",
+        input_filename="report.ipynb",
+        runtime_environment_name="default",
+        create_time=1_700_000_000_000,
+        output_formats=("ipynb",),
+        output_files={"ipynb": "report-out.ipynb"},
+    )
+    return build_workflow(record=record, user=user, directory=f"{HOME}/{ID}", settings=pod(chart, user), run=RUN)
+
+
+def schedule(chart: Rendered, user: str) -> dict[str, Any]:
+    """Return a CronWorkflow as a user's lab sends it."""
+    definition = DefinitionRecord(
+        definition_id=ID,
+        name="weekly",
+        input_filename="report.ipynb",
+        runtime_environment_name="default",
+        create_time=1_700_000_000_000,
+        update_time=1_700_000_000_001,
+        files="v1-a",
+        output_formats=("ipynb",),
+        schedule="0 9 * * 1",
+        timezone="Europe/Berlin",
+    )
+    return build_cron_workflow(
+        definition=definition,
+        user=user,
+        staging=HOME,
+        settings=pod(chart, user),
+        policy=CronPolicy(),
+        run_settings=RUN,
+    )
