@@ -21,17 +21,16 @@ TOOLCHAIN = pytest.StashKey[Toolchain]()
 MISSING = pytest.StashKey[str]()
 
 
-_SLOW = ("faults", "contract", "test_schedules_at_the_pace_of_minutes")
-"""What mostly waits: each of these, and all the rest together, can have a process and a control plane of its own."""
+_FIRST = ("at_the_pace_of_minutes", "cron_contract", "controller_contract", "faults")
+"""Parts of the names of what takes longest, and mostly waits: beside it the other files go, each in a process."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test time for servers that start again, and say which may go to another process."""
+    """Give each test time for servers that start again, and let the longest files begin."""
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(180))
-        slow = next((name for name in _SLOW if name in item.nodeid), "rest")
-        item.add_marker(pytest.mark.xdist_group(slow))
+    items.sort(key=lambda item: not any(name in item.nodeid for name in _FIRST))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
