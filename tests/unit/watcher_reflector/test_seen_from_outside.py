@@ -9,6 +9,7 @@ import sqlite3
 import ssl
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -106,6 +107,15 @@ async def test_sigterm_ends_it_while_the_database_is_locked(place: Place) -> Non
         await until(lambda: place.status() == "COMPLETED")
 
 
+@pytest.fixture
+def sigint_is_heard() -> Iterator[None]:
+    """Undo what a shell does to programs in its background: they inherit that SIGINT is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("sigint_is_heard")
 async def test_ctrl_c_ends_a_single_run(place: Place) -> None:
     place.make_database()
     place.server.lists = [Refusal(status=429, body=failure(429, "TooManyRequests"), headers={"Retry-After": "20"})]
