@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,26 +138,39 @@ def summary(ours: Lab, stock: Lab, name: str) -> dict[str, float]:
     return row
 
 
-def main() -> int:
-    """Ask both in turns and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="20 turns instead of 100")
+def compare(name: str, lists: Mapping[str, str], fill: Callable[[Place], None], *, turns: int, limit: float) -> int:
+    """Ask both servers for lists in turns, and print the figures as one JSON object.
+
+    Args:
+        name: The benchmark's.
+        lists: What is asked for, by its name.
+        fill: Writes the rows of a server.
+        turns: How often; `--quick` makes it a fifth of that.
+        limit: Milliseconds that a median of ours may take.
+
+    Returns:
+        The exit status: 1 above the limit.
+    """
+    parser = argparse.ArgumentParser(
+        description=sys.modules["__main__"].__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help=f"{turns // 5} turns instead of {turns}")
     quick = parser.parse_args().quick
-    result: dict[str, object] = {"benchmark": "lists", "quick": quick, "load_before": stage.load()}
+    result: dict[str, object] = {"benchmark": name, "quick": quick, "load_before": stage.load()}
     with (
         tempfile.TemporaryDirectory() as first,
         tempfile.TemporaryDirectory() as second,
         lab(Path(first), fill=fill, stock=False) as ours,
         lab(Path(second), fill=fill, stock=True) as stock,
     ):
-        for _ in range(20 if quick else 100):
-            for name, path in LISTS.items():
-                if ours.ask(name, path) != stock.ask(name, path):
-                    sys.exit(f"{name}: the two servers do not list the same")
-    rows = {name: summary(ours, stock, name) for name in LISTS}
+        for _ in range(turns // 5 if quick else turns):
+            for each, path in lists.items():
+                if ours.ask(each, path) != stock.ask(each, path):
+                    sys.exit(f"{each}: the two servers do not list the same")
+    rows = {each: summary(ours, stock, each) for each in lists}
     print(json.dumps({**result, **rows}))
-    return int(any(row["ours_p50"] > LIMIT_MILLISECONDS for row in rows.values()))
+    return int(any(row["ours_p50"] > limit for row in rows.values()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(compare("lists", LISTS, fill, turns=100, limit=LIMIT_MILLISECONDS))

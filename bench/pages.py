@@ -10,17 +10,12 @@ The last line is one JSON object: milliseconds of a whole request, median and 95
 median of ours takes more than LIMIT_MILLISECONDS.
 """
 
-import argparse
-import json
 import random
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from harness import stage
 from jupyter_scheduler.orm import Job, create_session, create_tables
-from lists import COMMON, lab, summary
+from lists import COMMON, compare
 
 from nbargo_local.demo.place import Place
 
@@ -67,26 +62,5 @@ def row(number: int) -> dict[str, Any]:
     }
 
 
-def main() -> int:
-    """Ask both in turns and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="10 turns instead of 50")
-    quick = parser.parse_args().quick
-    result: dict[str, object] = {"benchmark": "pages", "quick": quick, "load_before": stage.load()}
-    with (
-        tempfile.TemporaryDirectory() as first,
-        tempfile.TemporaryDirectory() as second,
-        lab(Path(first), fill=fill, stock=False) as ours,
-        lab(Path(second), fill=fill, stock=True) as stock,
-    ):
-        for _ in range(10 if quick else 50):
-            for name, path in LISTS.items():
-                if ours.ask(name, path) != stock.ask(name, path):
-                    sys.exit(f"{name}: the two servers do not list the same")
-    rows = {name: summary(ours, stock, name) for name in LISTS}
-    print(json.dumps({**result, **rows}))
-    return int(any(each["ours_p50"] > LIMIT_MILLISECONDS for each in rows.values()))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(compare("pages", LISTS, fill, turns=50, limit=LIMIT_MILLISECONDS))

@@ -63,7 +63,12 @@ class Helm:
         return done.stdout
 
     def render(
-        self, *options: str, values: Path | None = None, chart: Path = CHART, version: str = KUBERNETES_VERSION
+        self,
+        *options: str,
+        values: Path | None = None,
+        chart: Path = CHART,
+        version: str = KUBERNETES_VERSION,
+        namespace: str = NAMESPACE,
     ) -> list[Json]:
         """Return the objects of the chart.
 
@@ -72,12 +77,13 @@ class Helm:
             values: A file with values.
             chart: The chart's folder.
             version: The Kubernetes version that it is for.
+            namespace: The release's.
 
         Raises:
             HelmError: The values are refused.
         """
         files: list[str | Path] = ["-f", values] if values else []
-        place = ["--namespace", NAMESPACE, "--kube-version", version]
+        place = ["--namespace", namespace, "--kube-version", version]
         text = self.run("template", "nbargo", chart, *place, *files, *options)
         return [document for document in yaml.safe_load_all(text) if document]
 

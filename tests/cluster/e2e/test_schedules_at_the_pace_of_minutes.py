@@ -77,9 +77,13 @@ def test_a_schedule_of_every_minute(make_stack: MakeStack) -> None:
         assert rest.job(run)["name"] == "edited"
         assert text_of(stack, run) == "3\n"
 
-    # Deleted: nothing is left, and nothing comes any more.
     for definition in (first, second):
         rest.undefine(definition)
+    check_that_nothing_is_left(stack)
+
+
+def check_that_nothing_is_left(stack: Stack) -> None:
+    rest = stack.rest
     assert rest.defined() == set()
     assert rest.jobs()["jobs"] == []
     assert stack.cron_workflows() == {}
