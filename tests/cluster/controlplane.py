@@ -12,7 +12,7 @@ import secrets
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 import yaml
@@ -279,12 +279,19 @@ class ControlPlane:
         return Program("process-node", command, self.directory, env)
 
 
-def service_account_token(kube: Kube, namespace: str, name: str) -> str:
-    """Return a new token of a service account, good for a day."""
-    answer = kube.create(
-        f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token",
-        {"spec": {"expirationSeconds": 86400}},
-    )
+def service_account_token(kube: Kube, namespace: str, name: str, *, pod: str = "") -> str:
+    """Return a new token of a service account, good for a day.
+
+    Args:
+        kube: A client that may do everything.
+        namespace: The account's.
+        name: Its name.
+        pod: The pod that it is bound to, as a kubelet asks for it; "" for a token that is bound to none.
+    """
+    spec: dict[str, Any] = {"expirationSeconds": 86400}
+    if pod:
+        spec["boundObjectRef"] = {"apiVersion": "v1", "kind": "Pod", "name": pod}
+    answer = kube.create(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", {"spec": spec})
     token: str = answer["status"]["token"]
     return token
 

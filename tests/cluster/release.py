@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cluster.controlplane import write_kubeconfig
-from cluster.kube import Kube
+from cluster.controlplane import service_account_token, write_kubeconfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from cluster.kube import Kube
 
 Json = dict[str, Any]
 
@@ -54,24 +55,7 @@ def bound_token(api: Kube, *, namespace: str, account: str, pod: str) -> str:
     """
     spec = {"serviceAccountName": account, "containers": [{"name": "notebook", "image": "none"}]}
     api.create(f"/api/v1/namespaces/{namespace}/pods", {"metadata": {"name": pod}, "spec": spec})
-    return token(api, namespace=namespace, account=account, pod=pod)
-
-
-def token(api: Kube, *, namespace: str, account: str, pod: str = "") -> str:
-    """Return a new token of a service account, as a projected volume has it.
-
-    Args:
-        api: A client that may do everything.
-        namespace: The account's.
-        account: Its name.
-        pod: The pod that it is bound to; "" for a token that is bound to none.
-    """
-    spec: Json = {"expirationSeconds": 86400}
-    if pod:
-        spec["boundObjectRef"] = {"apiVersion": "v1", "kind": "Pod", "name": pod}
-    answer = api.create(f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token", {"spec": spec})
-    found: str = answer["status"]["token"]
-    return found
+    return service_account_token(api, namespace, account, pod=pod)
 
 
 def kubeconfig(api: Kube, path: Path, *, namespace: str, token: str) -> Path:
