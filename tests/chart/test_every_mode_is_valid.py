@@ -81,7 +81,7 @@ def test_each_user_has_a_namespace_with_all_that_jobs_need(modes: dict[str, Rend
     for namespace in made:
         kinds = [each["kind"] for each in chart.objects if each["metadata"].get("namespace") == namespace]
         assert sorted(kinds) == [
-            *("ConfigMap", "NetworkPolicy", "Role", "Role", "RoleBinding", "RoleBinding"),
+            *("ConfigMap", "NetworkPolicy", "Role", "Role", "Role", "RoleBinding", "RoleBinding", "RoleBinding"),
             *("ServiceAccount", "ServiceAccount"),
         ]
     assert {each["metadata"]["name"] for each in chart.objects if each["metadata"].get("namespace") == NAMESPACE} == {
