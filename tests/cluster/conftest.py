@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from chart.helm import Helm
+from chart.helm import build as build_helm
 from cluster.access import Cluster, Workflows
 from cluster.build import BuildError, Toolchain, build, find_go
 from cluster.controlplane import ControlPlane
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 KUBECONFIG_VARIABLE = "NBARGO_TEST_KUBECONFIG"
 TOOLCHAIN = pytest.StashKey[Toolchain]()
 MISSING = pytest.StashKey[str]()
+HELM = pytest.StashKey[Helm]()
 
 
 _FIRST = ("at_the_pace_of_minutes", "cron_contract", "controller_contract", "faults")
@@ -37,13 +40,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Build before the first test, because a build outlasts a test's timeout."""
     config = session.config
     used = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-    needed = used & {"cluster", "control_plane"} and KUBECONFIG_VARIABLE not in os.environ
-    if not needed or config.option.collectonly:
+    if config.option.collectonly:
         return
     capture: Any = config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         try:
-            config.stash[TOOLCHAIN] = build()
+            if used & {"cluster", "control_plane"} and KUBECONFIG_VARIABLE not in os.environ:
+                config.stash[TOOLCHAIN] = build()
+            if "helm" in used:
+                config.stash[HELM] = build_helm()
         except BuildError as error:
             config.stash[MISSING] = str(error)
 
@@ -62,6 +67,14 @@ def needs_go() -> None:
         find_go()
     except BuildError as error:
         refuse(str(error))
+
+
+@pytest.fixture(scope="session")
+def helm(pytestconfig: pytest.Config) -> Helm:
+    """The pinned Helm."""
+    if reason := pytestconfig.stash.get(MISSING, None):
+        refuse(reason)
+    return pytestconfig.stash[HELM]
 
 
 @pytest.fixture(scope="session")
