@@ -1,9 +1,10 @@
 """A node without a container runtime: it plays Argo's pods as local processes.
 
 It registers itself as a Node, binds the pods of its namespace to itself, runs the command of the main container in a
-process group, and reports what kubelet and argoexec would report. Argo stops a pod by an exec of
-``argoexec kill <signal> 1``, which kube-apiserver passes on to the kubelet: this program serves that path and sends the
-signal. A job shares the machine's files with all others, so a template's output paths must be different for each job.
+process group, and reports what kubelet and argoexec would report, the latter with the rights of the pod's service
+account. Argo stops a pod by an exec of ``argoexec kill <signal> 1``, which kube-apiserver passes on to the kubelet:
+this program serves that path and sends the signal. A job shares the machine's files with all others, so a template's
+output paths must be different for each job.
 
 Run as ``python -m cluster.processnode``; SIGTERM ends it and all its processes.
 """
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import json
 import os
 import signal
@@ -28,76 +28,12 @@ import aiohttp
 from aiohttp import web
 
 from cluster import podplay, podtrouble
-from cluster.podplay import Ending, Pod, Reference, UnplayableError
+from cluster.nodeapi import RETRY_SECONDS, Api, log
+from cluster.podplay import Ending, Pod, UnplayableError
 
 NODE = "process-node"
-RETRY_SECONDS = 0.5
 WATCH_SECONDS = 300
 LINE_BYTES = 8 * 1024 * 1024
-# What a status or a result meets when its pod or workflow was deleted meanwhile.
-GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
-
-
-class Api:
-    """What a node asks of the API server.
-
-    Args:
-        session: Carries the server's address and the credentials.
-        namespace: Whose pods are played.
-    """
-
-    def __init__(self, session: aiohttp.ClientSession, namespace: str) -> None:
-        self.session = session
-        self.core = f"/api/v1/namespaces/{namespace}"
-        self.results = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflowtaskresults"
-
-    async def send(self, method: str, path: str, body: Any) -> bool:
-        """Send a request, again and again while the server is away.
-
-        Args:
-            method: HTTP's; a PATCH is a JSON merge patch.
-            path: The resource.
-            body: What is sent as JSON.
-
-        Returns:
-            Whether the server did it; it cannot where the object is gone, or is there already.
-
-        Raises:
-            RuntimeError: The server refused it.
-        """
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        while True:
-            try:
-                async with self.session.request(
-                    method, path, data=json.dumps(body), headers={"Content-Type": kind}
-                ) as answer:
-                    text = await answer.text()
-                    if answer.ok or answer.status in GONE:
-                        return answer.ok
-                    if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                        raise RuntimeError(f"{method} {path}: {text}")
-            except aiohttp.ClientError as error:
-                log(f"{method} {path}: {error!r}")
-            await asyncio.sleep(RETRY_SECONDS)
-
-    async def get(self, path: str) -> dict[str, Any]:
-        """Return an object, or raise aiohttp's error."""
-        async with self.session.get(path, raise_for_status=True) as answer:
-            found: dict[str, Any] = await answer.json()
-            return found
-
-    async def data(self, reference: Reference) -> dict[str, str]:
-        """Return the text of all keys of a Secret or ConfigMap; nothing of one that is not there."""
-        kind, name = reference
-        try:
-            found = (await self.get(f"{self.core}/{kind}/{name}")).get("data", {})
-        except aiohttp.ClientResponseError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                raise
-            return {}
-        if kind == "secrets":
-            return {key: base64.b64decode(value).decode() for key, value in found.items()}
-        return dict(found)
 
 
 @dataclass(slots=True)
@@ -114,6 +50,7 @@ class Player:
     pod: Pod
     directory: Path
     template: dict[str, Any] = field(default_factory=dict)
+    token: str | None = None
     process: asyncio.subprocess.Process | None = None
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     told: asyncio.Event = field(default_factory=asyncio.Event)
@@ -153,7 +90,10 @@ class Player:
             return
         if waiting := podtrouble.WAITING.get(trouble):
             await self._hold(podtrouble.waiting_status(*waiting, podplay.now()))
-        await self.api.send("POST", self.api.results, podplay.task_result(self.pod))
+        self.token = await self.api.pod_token(self.pod)
+        if self.token is None:
+            return
+        await self.api.send("POST", self.api.results, podplay.task_result(self.pod), token=self.token)
         started = podplay.now()
         try:
             process = await self._start()
@@ -247,7 +187,7 @@ class Player:
         outputs, error = podplay.outputs(self.template, podplay.read_text, result)
         report = {"metadata": {"labels": {podplay.REPORTED: "true"}}, "outputs": outputs}
         path = f"{self.api.results}/{podplay.node_id(self.pod)}"
-        await self.api.send("PATCH", path, report)
+        await self.api.send("PATCH", path, report, token=self.token)
         return error
 
     async def _report_status(self, status: dict[str, Any]) -> None:
@@ -343,11 +283,6 @@ class Node:
             player.end()
 
 
-def log(line: str) -> None:
-    """Write a line to the node's log."""
-    print(podplay.now(), line, flush=True)  # noqa: T201  # the output is the log
-
-
 async def run(arguments: argparse.Namespace) -> None:
     """Be a node until SIGTERM."""
     settings = json.loads(arguments.kubeconfig.read_text())
@@ -367,7 +302,7 @@ async def run(arguments: argparse.Namespace) -> None:
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with session:
-        node = Node(Api(session, namespace), arguments.directory)
+        node = Node(Api(session, namespace=namespace, token=token), arguments.directory)
         application = web.Application()
         application.router.add_route("*", "/exec/{namespace}/{pod}/{container}", node.exec)
         runner = web.AppRunner(application)
