@@ -69,6 +69,7 @@ class Helm:
         chart: Path = CHART,
         version: str = KUBERNETES_VERSION,
         namespace: str = NAMESPACE,
+        release: str = "nbargo",
     ) -> list[Json]:
         """Return the objects of the chart.
 
@@ -78,13 +79,14 @@ class Helm:
             chart: The chart's folder.
             version: The Kubernetes version that it is for.
             namespace: The release's.
+            release: Its name.
 
         Raises:
             HelmError: The values are refused.
         """
         files: list[str | Path] = ["-f", values] if values else []
         place = ["--namespace", namespace, "--kube-version", version]
-        text = self.run("template", "nbargo", chart, *place, *files, *options)
+        text = self.run("template", release, chart, *place, *files, *options)
         return [document for document in yaml.safe_load_all(text) if document]
 
 
