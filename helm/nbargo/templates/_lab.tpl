@@ -1,10 +1,8 @@
 {{/* A pod affinity: to the node of any other pod of the same user, labs and jobs alike. Where there is none, the pod is free
-     to go anywhere: the scheduler takes one that matches its own affinity, and no other pod does. */}}
+     to go anywhere: the scheduler takes one that matches its own affinity, and no other pod does. The API server adds the
+     pod's own nbargo/user to the selector, which must be there and must not name that label itself. */}}
 {{- define "nbargo.sameNode" -}}
-labelSelector:
-  matchExpressions:
-    - key: nbargo/user
-      operator: Exists
+labelSelector: {}
 matchLabelKeys: [nbargo/user]
 topologyKey: kubernetes.io/hostname
 {{- end -}}
