@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.controlplane import service_account_token, write_kubeconfig
+from cluster.kube import ARGO, ApiError, Kube, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
-
-    from cluster.kube import Kube
 
 Json = dict[str, Any]
 
@@ -44,6 +45,34 @@ def install(api: Kube, objects: Iterable[Json], *, namespace: str) -> None:
         if each["kind"] not in _WITHOUT_CRD:
             path = {**_NAMESPACED, **_CLUSTER}[each["kind"]]
             api.create(path.format(namespace=each["metadata"].get("namespace", namespace)), each)
+
+
+def wait_until_in_force(api: Kube, *, namespace: str, accounts: Iterable[str]) -> None:
+    """Return when the policies refuse what each account may do by its role: a server takes seconds to know of them.
+
+    Args:
+        api: A client that may do everything.
+        namespace: Where the accounts are.
+        accounts: The names of the chart's service accounts.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for account in accounts:
+            token = bound_token(api, namespace=namespace, account=account, pod=f"tries-{account}")
+            path = kubeconfig(api, Path(folder, account), namespace=namespace, token=token)
+            with Kube(path) as kube:
+                wait_until(f"a policy is in force for {account}", partial(_is_refused, kube, namespace))
+
+
+def _is_refused(kube: Kube, namespace: str) -> bool:
+    """Tell whether a policy refuses objects that belong to nobody; of both kinds, one is beyond the caller's role."""
+    for resource, kind in (("workflows", "Workflow"), ("workflowtaskresults", "WorkflowTaskResult")):
+        body = {"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": {"name": "nobodys"}, "spec": {}}
+        try:
+            kube.create(f"{ARGO}/namespaces/{namespace}/{resource}?dryRun=All", body)
+        except ApiError as error:
+            if "ValidatingAdmissionPolicy" in str(error):
+                return True
+    return False
 
 
 def bound_token(api: Kube, *, namespace: str, account: str, pod: str) -> str:

@@ -1,54 +1,60 @@
-"""The lab and the watcher as processes, on the real control plane, each with the rights that design.md gives it."""
+"""The lab and the watcher as processes, on the real control plane, with the chart's rights and configuration."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cluster.access import unique
 from cluster.argocli import ArgoCli
-from support.stack import Access, MakeStack, Stack
+from cluster.labs import Labs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from chart.helm import Helm
     from cluster.access import Cluster, Workflows
     from cluster.controlplane import ControlPlane
     from support.rest import Rest
+    from support.stack import MakeStack, Stack
 
-READ = ["get", "list", "watch"]
-
-
-def rule(verbs: list[str]) -> dict[str, Any]:
-    return {"apiGroups": ["argoproj.io"], "resources": ["workflows", "cronworkflows"], "verbs": verbs}
+VALUES = Path(__file__).parent / "values.yaml"
 
 
 @pytest.fixture(scope="session")
-def access(control_plane: ControlPlane, cluster: Cluster) -> Access:
-    """The users of all stacks; the process node shares this machine's files, which a job's pod needs."""
+def limits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the ConfigMap of the users' limits is mounted in the labs."""
+    return tmp_path_factory.mktemp("limits")
+
+
+@pytest.fixture(scope="session")
+def labs(
+    control_plane: ControlPlane,
+    cluster: Cluster,
+    helm: Helm,
+    tmp_path_factory: pytest.TempPathFactory,
+    limits_folder: Path,
+) -> Labs:
+    """The chart's labs, with its defaults but for the values of these tests."""
+    # The process node shares this machine's files, which a job's pod needs.
     assert control_plane.namespace == cluster.namespace
-    return Access(
-        namespace=cluster.namespace,
-        lab=cluster.user([rule([*READ, "create", "patch", "delete"])]),
-        watcher=cluster.user([rule(READ)]),
-        test=cluster.kubeconfig,
-    )
-
-
-def new_stack(folder: Path, access: Access, **variables: str) -> Stack:
-    # A sidecar: the lab starts no watcher of its own beside the one that a test kills.
-    return Stack(folder, access=access, user=unique("alice"), variables={"NBARGO_WATCHER": "sidecar", **variables})
+    options = [
+        f"--set=home.mountPath={tmp_path_factory.getbasetemp()}",
+        f"--set=lab.settings.concurrency.directory={limits_folder}",
+    ]
+    objects = helm.render(*options, values=VALUES, namespace=cluster.namespace)
+    return Labs.install(cluster, objects, tmp_path_factory.mktemp("configuration"), namespace=cluster.namespace)
 
 
 @pytest.fixture
-def make_stack(access: Access, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
+def make_stack(labs: Labs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
     """Stacks of a test's own, whose programs it may kill."""
     made: list[Stack] = []
 
-    def make(*lab_options: str, **variables: str) -> Stack:
-        stack = new_stack(tmp_path_factory.mktemp("stack"), access, **variables)
+    def make(*lab_options: str) -> Stack:
+        stack = labs.stack(tmp_path_factory.mktemp("stack"), user=unique("alice"))
         made.append(stack)
         stack.start_watcher()
         stack.start_lab(*lab_options)
@@ -60,9 +66,9 @@ def make_stack(access: Access, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="session")
-def shared_stack(access: Access, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def shared_stack(labs: Labs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for the tests that break nothing."""
-    stack = new_stack(tmp_path_factory.mktemp("shared"), access)
+    stack = labs.stack(tmp_path_factory.mktemp("shared"), user=unique("alice"))
     try:
         stack.start_watcher()
         stack.start_lab()

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cluster.access import unique
 from nbargo_shared.identity import user_label
 from support import notebooks as make
 from support.waiting import eventually
@@ -22,6 +21,9 @@ WAITS = "Waiting for a free place: 2 of your runs may run at a time"
 SOON = 15.0
 
 
+CONFIG_MAP = "notebook-limits"  # as values.yaml says
+
+
 class Limits:
     """The administrator's ConfigMap, and the folder where it is mounted in the labs.
 
@@ -31,25 +33,26 @@ class Limits:
     """
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
-        self.name = unique("limits")
         self.folder = folder
         self._api = cluster.api
         self._collection = cluster.collection("configmaps")
         self._data: dict[str, str] = {}
-        self._api.create(self._collection, {"metadata": {"name": self.name}, "data": {}})
+        self._api.create(self._collection, {"metadata": {"name": CONFIG_MAP}, "data": {}})
 
     def set(self, key: str, value: str) -> None:
         self._data[key] = value
-        self._api.merge(f"{self._collection}/{self.name}", {"data": self._data})
+        self._api.merge(f"{self._collection}/{CONFIG_MAP}", {"data": self._data})
         (self.folder / key).write_text(value)
 
     def remove(self) -> None:
-        self._api.delete(f"{self._collection}/{self.name}")
+        self._api.delete(f"{self._collection}/{CONFIG_MAP}")
+        for key in self._data:
+            (self.folder / key).unlink()
 
 
 @pytest.fixture
-def limits(cluster: Cluster, tmp_path: Path) -> Iterator[Limits]:
-    made = Limits(cluster, tmp_path)
+def limits(cluster: Cluster, limits_folder: Path) -> Iterator[Limits]:
+    made = Limits(cluster, limits_folder)
     yield made
     made.remove()
 
@@ -57,10 +60,7 @@ def limits(cluster: Cluster, tmp_path: Path) -> Iterator[Limits]:
 @pytest.fixture
 def limited(make_stack: MakeStack, limits: Limits) -> Stack:
     """A stack whose user may run two jobs at a time."""
-    stack = make_stack(
-        f"--ArgoScheduler.concurrency=config_map={limits.name}",
-        f"--ArgoScheduler.concurrency=directory={limits.folder}",
-    )
+    stack = make_stack()
     limits.set(user_label(stack.environment), "2")
     make.write(stack.place.notebooks / "patient.ipynb", make.PID_AND_WAIT)
     make.write(stack.place.notebooks / "short.ipynb", "pass")
@@ -85,10 +85,10 @@ def status_of(stack: Stack, job_id: str) -> dict[str, Any]:
     return status
 
 
-def test_the_third_of_two_waits_and_runs_when_one_ends(limited: Stack, limits: Limits) -> None:
+def test_the_third_of_two_waits_and_runs_when_one_ends(limited: Stack) -> None:
     first, second = running(limited), running(limited)
     third = waiting(limited)
-    lock = f"{limited.access.namespace}/ConfigMap/{limits.name}/{user_label(limited.environment)}"
+    lock = f"{limited.access.namespace}/ConfigMap/{CONFIG_MAP}/{user_label(limited.environment)}"
     assert status_of(limited, third)["message"] == f"Waiting for {lock} lock. Lock status: 0/2"
     limited.rest.stop(first)
     ended = limited.rest.wait_for(third, "COMPLETED")
@@ -116,12 +116,9 @@ def test_a_raised_limit_lets_those_go_who_wait(limited: Stack, limits: Limits) -
     limited.rest.wait_for(third, "COMPLETED")
 
 
-def test_a_user_without_a_key_is_not_failed_by_argo(make_stack: MakeStack, limits: Limits) -> None:
-    stack = make_stack(
-        f"--ArgoScheduler.concurrency=config_map={limits.name}",
-        f"--ArgoScheduler.concurrency=directory={limits.folder}",
-        "--ArgoScheduler.one_at_a_time=True",
-    )
+@pytest.mark.usefixtures("limits")
+def test_a_user_without_a_key_is_not_failed_by_argo(make_stack: MakeStack) -> None:
+    stack = make_stack("--ArgoScheduler.one_at_a_time=True")
     make.write(stack.place.notebooks / "short.ipynb", "pass")
     job_id = stack.rest.create("short.ipynb", output_formats=["ipynb"])
     stack.rest.wait_for(job_id, "COMPLETED")

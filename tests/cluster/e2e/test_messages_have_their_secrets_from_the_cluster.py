@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cluster.access import unique
 from nbargo_shared.labels import object_name
 from support import notebooks as make
 from support.background import Background
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from cluster.access import Cluster, Workflows
     from support.stack import MakeStack, Stack
 
+SECRET = "notebook-messages"  # the one that values.yaml allows
 WISH = {"notify_slack": "#reports"}
 
 
@@ -29,19 +29,18 @@ def background() -> Iterator[Background]:
 
 
 @pytest.fixture
-def secret(cluster: Cluster) -> Iterator[str]:
-    name = unique("slack")
+def secret(cluster: Cluster) -> Iterator[None]:
     # Made from a file, as many are: with the end of a line.
     cluster.api.create(
-        cluster.collection("secrets"), {"metadata": {"name": name}, "stringData": {"token": f"{TOKEN}\n"}}
+        cluster.collection("secrets"), {"metadata": {"name": SECRET}, "stringData": {"token": f"{TOKEN}\n"}}
     )
-    yield name
-    cluster.api.delete(f"{cluster.collection('secrets')}/{name}")
+    yield
+    cluster.api.delete(f"{cluster.collection('secrets')}/{SECRET}")
 
 
-def start(make_stack: MakeStack, slack: SlackServer, background: Background, secret: str) -> Stack:
+def start(make_stack: MakeStack, slack: SlackServer, background: Background) -> Stack:
     settings = {
-        "slack": {"token": {"secret": secret, "key": "token"}, "url": background.serve(slack.app()) + "/api"},
+        "slack": {"token": {"secret": SECRET, "key": "token"}, "url": background.serve(slack.app()) + "/api"},
     }
     return make_stack(f"--ArgoScheduler.notifications={settings!r}")
 
@@ -54,11 +53,12 @@ def reference_in(pod: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.usefixtures("secret")
 def test_the_pod_refers_to_the_secret_and_no_object_has_its_text(
-    make_stack: MakeStack, background: Background, secret: str, workflows: Workflows
+    make_stack: MakeStack, background: Background, workflows: Workflows
 ) -> None:
     slack = SlackServer()
-    stack = start(make_stack, slack, background, secret)
+    stack = start(make_stack, slack, background)
     make.write(
         stack.place.notebooks / "told.ipynb", "import os\nprint([v for v in os.environ.values() if 'xoxb' in v])"
     )
@@ -69,20 +69,21 @@ def test_the_pod_refers_to_the_secret_and_no_object_has_its_text(
     files = stack.rest.download(job_id)
     assert make.outputs_of(stack.place.notebooks / files["ipynb"]) == "[]\n"
     (pod,) = workflows.pods(object_name(job_id))
-    assert reference_in(pod) == {"name": secret, "key": "token", "optional": True}
+    assert reference_in(pod) == {"name": SECRET, "key": "token", "optional": True}
     for seen in (pod, workflows.get(object_name(job_id)), stack.rows()[job_id]):
         assert TOKEN not in json.dumps(seen)
     for path in stack.staged(job_id).rglob("*"):
         assert TOKEN.encode() not in path.read_bytes()
 
 
-def test_a_schedule_refers_to_the_secret_too(make_stack: MakeStack, background: Background, secret: str) -> None:
-    stack = start(make_stack, SlackServer(), background, secret)
+@pytest.mark.usefixtures("secret")
+def test_a_schedule_refers_to_the_secret_too(make_stack: MakeStack, background: Background) -> None:
+    stack = start(make_stack, SlackServer(), background)
     make.write(stack.place.notebooks / "told.ipynb", "1")
     definition_id = stack.rest.define("told.ipynb", runtime_environment_parameters=WISH)
     text = json.dumps(stack.cron_workflows()[definition_id])
     assert TOKEN not in text
-    assert json.dumps({"key": "token", "name": secret, "optional": True}) in text
+    assert json.dumps({"key": "token", "name": SECRET, "optional": True}) in text
     stack.rest.undefine(definition_id)
 
 
@@ -90,7 +91,7 @@ def test_a_job_runs_without_its_secret_and_its_log_says_what_is_missing(
     make_stack: MakeStack, background: Background
 ) -> None:
     slack = SlackServer()
-    stack = start(make_stack, slack, background, unique("missing"))
+    stack = start(make_stack, slack, background)
     make.write(stack.place.notebooks / "told.ipynb", "1")
     job_id = stack.rest.create("told.ipynb", output_formats=["log"], runtime_environment_parameters=WISH)
     assert stack.rest.wait_for(job_id, "COMPLETED")["status_message"] is None

@@ -13,15 +13,15 @@ from cluster.access import unique
 from cluster.podtrouble import GO_ON, REGISTRY
 from nbargo_shared.labels import object_name
 from support import notebooks as make
-from support.stack import Stack
 from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cluster.access import Workflows
+    from cluster.labs import Labs
     from support.rest import Rest
-    from support.stack import Access
+    from support.stack import Stack
 
     Submit = Callable[..., str]
 
@@ -67,11 +67,10 @@ TOLD_SECONDS = 30.0
 
 
 @pytest.fixture(scope="module")
-def troubled(access: Access, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def troubled(labs: Labs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A lab whose environments are images that stand for what goes wrong, and whose jobs run one after the other."""
     environments = [{"name": name, "image": f"{REGISTRY}{name}:1"} for name in TROUBLES]
-    variables = {"NBARGO_WATCHER": "sidecar"}
-    stack = Stack(tmp_path_factory.mktemp("troubled"), access=access, user=unique("alice"), variables=variables)
+    stack = labs.stack(tmp_path_factory.mktemp("troubled"), user=unique("alice"))
     try:
         stack.start_watcher()
         offered = [f"--ArgoScheduler.environments={environment}" for environment in environments]
