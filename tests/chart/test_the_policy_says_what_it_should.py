@@ -63,8 +63,9 @@ def test_a_job_writes_the_results_of_its_own_workflow(chart: Rendered) -> None:
     (rule,) = spec["matchConstraints"]["resourceRules"]
     assert (rule["resources"], rule["operations"]) == (["workflowtaskresults"], ["CREATE", "UPDATE"])
     rules = " ".join(each["expression"] for each in spec["validations"])
-    assert 'variables.pod.startsWith(variables.workflow + "-")' in rules
+    assert "variables.pod == variables.workflow" in rules
     assert "variables.oldWorkflow == variables.workflow" in rules
+    assert 'object.metadata.?name.orValue("") == variables.result' in rules
 
 
 def test_it_is_for_the_accounts_that_may_write(modes: dict[str, Rendered]) -> None:
@@ -105,11 +106,11 @@ def test_the_owner_is_the_caller_before_and_after_and_in_every_run(chart: Render
     assert 'variables.labels[?"nbargo/user"].orValue("") == variables.user' in rules
     assert 'variables.oldLabels[?"nbargo/user"].orValue("") == variables.user' in rules
     assert "variables.runIsOwn" in rules
-    assert "labelsFrom" in rules
+    assert 'variables.schedule.?workflowMetadata.orValue({}).all(k, k in ["labels", "annotations"])' in rules
 
 
 def test_names_are_those_that_the_lab_gives(chart: Rendered) -> None:
-    (pattern,) = re.findall(r'matches\("([^"]*)"\)', chart.rules())
+    (pattern,) = re.findall(r'matches\("(\^nb-[^"]*)"\)', chart.rules())
     for made in (job(chart, "alice"), schedule(chart, "alice")):
         assert re.search(pattern, made["metadata"]["name"])
         assert not re.search(pattern, made["metadata"]["name"] + "-1763900000"), "a scheduled run's"
