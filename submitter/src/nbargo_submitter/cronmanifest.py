@@ -24,12 +24,9 @@ DEFAULT_HISTORY: Final = 10
 WHEN: Final = frozenset({"schedule", "timezone", "active"})
 """The members of a definition's record that say when it runs; all others say what runs."""
 
-_POLICY: Final = (
-    "concurrencyPolicy",
-    "startingDeadlineSeconds",
-    "successfulJobsHistoryLimit",
-    "failedJobsHistoryLimit",
-)
+_WHEN_FIELDS: Final = frozenset({"schedule", "schedules", "timezone", "suspend"})
+"""The members of a CronWorkflow's spec that say when it runs: they are patched when they are edited, and not else."""
+
 _AS_USUAL: Final = RunSettings()
 
 
@@ -135,20 +132,14 @@ def build_patch(
         now: Milliseconds since 1970.
     """
     record, members = change.record, change.members
-    spec: dict[str, Any] = {}
-    if "schedule" in members:
-        spec |= _schedule(record, policy)
-    if "timezone" in members:
-        spec["timezone"] = record.timezone or schedules.UTC
-    if "active" in members:
-        spec["suspend"] = not record.active
+    there, spec = cron["spec"], _when(change, policy)
+    noted: dict[str, Any] = {"annotations": {}}
     if built is not None:
-        spec |= {name: built["spec"][name] for name in (*_POLICY, "workflowMetadata")}
-        spec["workflowSpec"] = merge_patch(cron["spec"].get("workflowSpec"), built["spec"]["workflowSpec"])
-    metadata = {
-        "resourceVersion": cron["metadata"]["resourceVersion"],
-        "annotations": {labels.DEFINITION_ANNOTATION: record.to_json()},
-    }
+        what = {name: value for name, value in built["spec"].items() if name not in _WHEN_FIELDS}
+        spec |= {name: merge_patch(there.get(name), value) for name, value in what.items()}
+        noted = {kind: dict(built["metadata"].get(kind) or {}) for kind in ("labels", "annotations")}
+    noted["annotations"] |= {labels.DEFINITION_ANNOTATION: record.to_json()}
+    metadata = {**noted, "resourceVersion": cron["metadata"]["resourceVersion"]}
     patch: dict[str, Any] = {"metadata": metadata, "spec": spec}
     begins_anew = not members.isdisjoint(WHEN) and record.active
     if begins_anew and (cron.get("status") or {}).get("lastScheduledTime"):
@@ -168,6 +159,17 @@ def run_template(definition: DefinitionRecord) -> str:
         sample = run.run_record(template, uid=definition.definition_id, created_ms=definition.update_time)
     manifest.check_record(checks.checked(sample))
     return template
+
+
+def _when(change: Change, policy: CronPolicy) -> dict[str, Any]:
+    """Return what an edit changes of when a definition runs."""
+    record, members = change.record, change.members
+    spec: dict[str, Any] = _schedule(record, policy) if "schedule" in members else {}
+    if "timezone" in members:
+        spec["timezone"] = record.timezone or schedules.UTC
+    if "active" in members:
+        spec["suspend"] = not record.active
+    return spec
 
 
 def _schedule(record: DefinitionRecord, policy: CronPolicy) -> dict[str, Any]:

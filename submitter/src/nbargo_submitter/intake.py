@@ -11,10 +11,11 @@ from jupyter_scheduler.environments import EnvironmentRetrievalError
 from nbargo_shared.definition import DefinitionRecord
 from nbargo_shared.errors import ConfigError
 from nbargo_shared.record import JobRecord
-from nbargo_submitter import checks, compute_types, environments, manifest, notices, options
+from nbargo_submitter import checks, compute_types, environments, hooks, manifest, notices, options
 from nbargo_submitter.cronmanifest import CronPolicy, build_cron_workflow
 from nbargo_submitter.environments import ArgoEnvironmentManager, Environment
 from nbargo_submitter.execution import kernel_of
+from nbargo_submitter.hooks import HookContext
 from nbargo_submitter.pod import PodSettings
 from nbargo_submitter.run_settings import RunSettings
 from nbargo_submitter.tagged import with_tags
@@ -27,10 +28,12 @@ class Plan:
     Attributes:
         pod: How its pod is made.
         run: How its notebook is run.
+        compute_type: Name of its size; "" if there are none.
     """
 
     pod: PodSettings
     run: RunSettings
+    compute_type: str
 
 
 class Intake:
@@ -133,6 +136,7 @@ class Intake:
                 retry_failures=wanted.retry_failures,
                 notify=notify or None,
             ),
+            compute_type=size.name if size else "",
         )
 
     def workflow(self, record: JobRecord, *, environment: Environment, notebook: Path) -> dict[str, Any]:
@@ -145,17 +149,25 @@ class Intake:
 
         Raises:
             InputError: The record, one of its settings, or a parameter is not usable.
-            ConfigError: A setting is not one that Argo or Kubernetes knows.
+            ConfigError: A setting is not one that Argo or Kubernetes knows, or manifest_hook failed.
         """
         scheduler = self._scheduler
         plan = self.plan(record, environment=environment, notebook=notebook)
-        return manifest.build_workflow(
+        built = manifest.build_workflow(
             record=record,
             user=scheduler.user,
             directory=str(scheduler.staging.folder(record.job_id)),
             settings=plan.pod,
             run=plan.run,
         )
+        context = HookContext(
+            user=scheduler.user,
+            kind="Workflow",
+            environment=environment.name,
+            compute_type=plan.compute_type,
+            job=record,
+        )
+        return hooks.applied(scheduler.manifest_hook, built, context)
 
     def cron_workflow(self, record: DefinitionRecord, *, environment: Environment, notebook: Path) -> dict[str, Any]:
         """Return the CronWorkflow of a definition, which is also how everything in it is checked. Blocks.
@@ -167,12 +179,12 @@ class Intake:
 
         Raises:
             InputError: The record, one of its settings, or a parameter is not usable.
-            ConfigError: A setting is not one that Argo or Kubernetes knows.
+            ConfigError: A setting is not one that Argo or Kubernetes knows, or manifest_hook failed.
         """
         scheduler = self._scheduler
         checks.check_formats(list(record.output_formats), environment)
         plan = self.plan(record, environment=environment, notebook=notebook)
-        return build_cron_workflow(
+        built = build_cron_workflow(
             definition=record,
             user=scheduler.user,
             staging=str(scheduler.staging.root),
@@ -180,3 +192,11 @@ class Intake:
             policy=self.policy,
             run_settings=plan.run,
         )
+        context = HookContext(
+            user=scheduler.user,
+            kind="CronWorkflow",
+            environment=environment.name,
+            compute_type=plan.compute_type,
+            definition=record,
+        )
+        return hooks.applied(scheduler.manifest_hook, built, context)

@@ -12,11 +12,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from jupyter_core.utils import ensure_async
-from traitlets import Bool, HasTraits, List, Unicode, default
+from traitlets import Bool, List, Unicode, default
 
 from nbargo_submitter import conda
 from nbargo_submitter.conda import CondaEnvironment
 from nbargo_submitter.kernels import Kernel
+from nbargo_submitter.lab_pod import LabPodTraits
 
 _LAB_IMAGE_VARIABLES: Final = ("JUPYTER_IMAGE_SPEC", "JUPYTER_IMAGE")
 
@@ -59,14 +60,14 @@ class Place:
         return self.same_image or any(PurePosixPath(prefix).is_relative_to(mount) for mount in self.mounts)
 
 
-class LabTraits(HasTraits):
+class LabTraits(LabPodTraits):
     """The settings of ArgoScheduler for what the lab itself offers."""
 
     lab_image = Unicode(
         config=True,
         help="""The image that this lab runs in. In jobs of the same image the notebook's kernel is checked before they
-        are submitted, and the lab's kernels and conda environments are offered. Default: the one that JupyterHub
-        started this lab with (JUPYTER_IMAGE_SPEC, JUPYTER_IMAGE).""",
+        are submitted, and the lab's kernels and conda environments are offered. Default: the one in NBARGO_LAB_POD,
+        else the one that JupyterHub started this lab with (JUPYTER_IMAGE_SPEC, JUPYTER_IMAGE).""",
     )
     lab_environments = Bool(
         None,
@@ -85,7 +86,8 @@ class LabTraits(HasTraits):
 
     @default("lab_image")
     def _default_lab_image(self) -> str:
-        return next((os.environ[name] for name in _LAB_IMAGE_VARIABLES if os.environ.get(name)), "")
+        given = (self.of_lab_pod("image"), *map(os.environ.get, _LAB_IMAGE_VARIABLES))
+        return next((image for image in given if image), "")
 
 
 @dataclass(slots=True)

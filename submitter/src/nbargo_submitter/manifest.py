@@ -118,6 +118,7 @@ def members(settings: PodSettings, own: Mapping[str, str]) -> dict[str, Any]:
         "node_selector": dict(settings.node_selector) or None,
         "affinity": _optional(models.Affinity, settings.affinity, "affinity"),
         "tolerations": [_model(models.Toleration, item, "tolerations") for item in settings.tolerations] or None,
+        "pod_priority_class_name": settings.priority_class or None,
         "security_context": _optional(models.PodSecurityContext, settings.pod_security_context, "pod_security_context"),
         "active_deadline_seconds": settings.active_deadline_seconds,
     }
@@ -153,6 +154,7 @@ def script(
         source=source,
         working_dir=settings.working_dir or None,
         env=[_model(models.EnvVar, entry, "env") for entry in entries],
+        env_from=[_model(models.EnvFromSource, entry, "env_from") for entry in settings.env_from] or None,
         volume_mounts=[_model(models.VolumeMount, mount, "volume_mounts") for mount in settings.volume_mounts] or None,
         resources=_optional(models.ResourceRequirements, settings.resources, "resources"),
         security_context=_optional(models.SecurityContext, settings.security_context, "security_context"),

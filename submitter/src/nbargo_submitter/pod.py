@@ -26,12 +26,14 @@ class PodSettings:
         working_dir: Where the runner starts; the notebook always runs in the job's directory. That one must not be
             given here: a container runtime creates a working directory that is missing.
         env: Environment variables: a text, or `{"valueFrom": ...}` in Kubernetes' form.
+        env_from: Secrets and ConfigMaps whose keys become variables, as in a container's envFrom.
         volumes: The pod's volumes, in Kubernetes' form.
         volume_mounts: Where they are in the container, in Kubernetes' form. The job's directory must be on one of them.
         resources: `{"requests": {...}, "limits": {...}}`; quantities are texts.
         node_selector: Labels that the node must have.
         affinity: In Kubernetes' form; with a ReadWriteOnce home, the pod must be where the lab's pod is.
         tolerations: In Kubernetes' form.
+        priority_class: Name of the pod's PriorityClass.
         security_context: The container's, in Kubernetes' form.
         pod_security_context: The pod's, in Kubernetes' form. Argo's own containers read the outcome file with it.
         labels: More labels for the Workflow and its pod, such as Argo's controller-instanceid. nbargo's own prevail.
@@ -51,12 +53,14 @@ class PodSettings:
     service_account: str = ""
     working_dir: str = ""
     env: Mapping[str, str | Kubernetes] = field(default_factory=dict)
+    env_from: Sequence[Kubernetes] = ()
     volumes: Sequence[Kubernetes] = ()
     volume_mounts: Sequence[Kubernetes] = ()
     resources: Kubernetes = field(default_factory=dict)
     node_selector: Mapping[str, str] = field(default_factory=dict)
     affinity: Kubernetes = field(default_factory=dict)
     tolerations: Sequence[Kubernetes] = ()
+    priority_class: str = ""
     security_context: Kubernetes = field(default_factory=dict)
     pod_security_context: Kubernetes = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)

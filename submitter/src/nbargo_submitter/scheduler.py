@@ -100,6 +100,7 @@ class ArgoScheduler(ArgoSettings, ArgoFiles):
             projection=projection,
         )
         self._offer_environments()
+        self.warn_of_misspelt_names()
 
     def start(self) -> None:
         """Begin to look after the watcher; called when the server's event loop runs."""
