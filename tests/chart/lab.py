@@ -26,7 +26,16 @@ RUN = RunSettings(retries=2, timeout=60)
 PROJECTED = {
     *("image", "namespace", "image_pull_policy", "image_pull_secrets", "service_account", "working_dir", "env"),
     *("volumes", "volume_mounts", "resources", "node_selector", "affinity", "tolerations", "security_context"),
-    *("pod_security_context", "labels", "annotations", "ttl_seconds", "pod_gc", "active_deadline_seconds"),
+    *(
+        "env_from",
+        "priority_class",
+        "pod_security_context",
+        "labels",
+        "annotations",
+        "ttl_seconds",
+        "pod_gc",
+        "active_deadline_seconds",
+    ),
     "synchronization",
 }
 """The members of PodSettings that the policy knows of."""
@@ -36,6 +45,7 @@ ALL = {
     "image_pull_secrets": ["registry"],
     "working_dir": HOME,
     "env": {"LANG": "C.UTF-8"},
+    "env_from": [{"configMapRef": {"name": "site", "optional": True}}],
     "resources": {"requests": {"cpu": "1"}},
     "node_selector": {"pool": "jobs"},
     "tolerations": [{"operator": "Exists"}],
@@ -46,33 +56,44 @@ ALL = {
 }
 
 
-def settings(chart: Rendered, user: str, **more: Any) -> ArgoSettings:
-    """Return the settings that a user's lab reads.
+def settings(chart: Rendered, **more: Any) -> ArgoSettings:
+    """Return the settings that every user's lab reads.
 
     Args:
         chart: The rendered chart.
-        user: The user.
         more: What the lab's own image adds.
     """
     files = chart.named("ConfigMap", "nbargo-lab", chart.namespaces()[0])["data"]
     config = Config({"ArgoScheduler": more})
-    config.merge(Config(json.loads(files["jupyter_jupyter_scheduler_config.json"])))
-    source = compile(files["jupyter_jupyter_scheduler_config.py"], "config.py", "exec")
-    with patch.dict("os.environ", {"NBARGO_USER": user}):
-        exec(source, {"c": config})  # noqa: S102 - as traitlets does with a configuration file
+    for name in files:
+        config.merge(Config(json.loads(files[name])))
     return ArgoSettings(**config["ArgoScheduler"])
 
 
-def pod(chart: Rendered, user: str) -> PodSettings:
-    """Return how the pods of a user's jobs are made, with everything set that can be."""
-    read = settings(chart, user, **ALL)
-    return replace(read.pod_settings(""), synchronization=read.synchronization(user))
+def pod(chart: Rendered, user: str, **more: Any) -> PodSettings:
+    """Return how the pods of a user's jobs are made, with everything set that can be.
+
+    Args:
+        chart: The rendered chart.
+        user: The user.
+        more: As for settings.
+    """
+    with patch.dict("os.environ", {"NBARGO_USER": user}):
+        read = settings(chart, **ALL, **more)
+        return replace(read.pod_settings(""), synchronization=read.synchronization(user))
 
 
-def job(chart: Rendered, user: str) -> dict[str, Any]:
-    """Return a Workflow as a user's lab sends it."""
+def job(chart: Rendered, user: str, *, job_id: str = ID, namespace: str = "default") -> dict[str, Any]:
+    """Return a Workflow as a user's lab sends it.
+
+    Args:
+        chart: The rendered chart.
+        user: The user.
+        job_id: A UUID.
+        namespace: Where it is to run.
+    """
     record = JobRecord(
-        job_id=ID,
+        job_id=job_id,
         name="report",
         input_filename="report.ipynb",
         runtime_environment_name="default",
@@ -80,13 +101,14 @@ def job(chart: Rendered, user: str) -> dict[str, Any]:
         output_formats=("ipynb",),
         output_files={"ipynb": "report-out.ipynb"},
     )
-    return build_workflow(record=record, user=user, directory=f"{HOME}/{ID}", settings=pod(chart, user), run=RUN)
+    made = pod(chart, user, namespace=namespace)
+    return build_workflow(record=record, user=user, directory=f"{HOME}/{job_id}", settings=made, run=RUN)
 
 
-def schedule(chart: Rendered, user: str) -> dict[str, Any]:
-    """Return a CronWorkflow as a user's lab sends it."""
-    definition = DefinitionRecord(
-        definition_id=ID,
+def definition(definition_id: str = ID) -> DefinitionRecord:
+    """Return a job definition with a schedule."""
+    return DefinitionRecord(
+        definition_id=definition_id,
         name="weekly",
         input_filename="report.ipynb",
         runtime_environment_name="default",
@@ -97,11 +119,24 @@ def schedule(chart: Rendered, user: str) -> dict[str, Any]:
         schedule="0 9 * * 1",
         timezone="Europe/Berlin",
     )
+
+
+def schedule(
+    chart: Rendered, user: str, *, of: DefinitionRecord | None = None, namespace: str = "default"
+) -> dict[str, Any]:
+    """Return a CronWorkflow as a user's lab sends it.
+
+    Args:
+        chart: The rendered chart.
+        user: The user.
+        of: The job definition, if not that of definition().
+        namespace: Where it is to run.
+    """
     return build_cron_workflow(
-        definition=definition,
+        definition=of or definition(),
         user=user,
         staging=HOME,
-        settings=pod(chart, user),
+        settings=pod(chart, user, namespace=namespace),
         policy=CronPolicy(),
         run_settings=RUN,
     )

@@ -38,6 +38,15 @@ class ApiError(Exception):
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(f"{response.request.method} {response.request.url}: {response.text}")
         self.status = response.status_code
+        self.message = _message(response)
+
+
+def _message(response: httpx.Response) -> str:
+    """Return what the server says about a refusal, without the JSON around it."""
+    try:
+        return str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return response.text
 
 
 def wait_until(what: str, check: Callable[[], T | None], *, timeout: float = 20.0) -> T:
