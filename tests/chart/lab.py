@@ -25,18 +25,9 @@ HOME = "/home/jovyan"
 RUN = RunSettings(retries=2, timeout=60)
 PROJECTED = {
     *("image", "namespace", "image_pull_policy", "image_pull_secrets", "service_account", "working_dir", "env"),
-    *("volumes", "volume_mounts", "resources", "node_selector", "affinity", "tolerations", "security_context"),
-    *(
-        "env_from",
-        "priority_class",
-        "pod_security_context",
-        "labels",
-        "annotations",
-        "ttl_seconds",
-        "pod_gc",
-        "active_deadline_seconds",
-    ),
-    "synchronization",
+    *("env_from", "volumes", "volume_mounts", "resources", "node_selector", "affinity", "tolerations"),
+    *("priority_class", "security_context", "pod_security_context", "labels", "annotations", "ttl_seconds", "pod_gc"),
+    *("active_deadline_seconds", "synchronization"),
 }
 """The members of PodSettings that the policy knows of."""
 ALL = {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_every_lab_of_a_mode_reads_it(modes: dict[str, Rendered], mode: str) -> None:
-    found = settings(modes[mode], "alice")
+    found = settings(modes[mode])
     assert found.service_account == "nbargo-job"
     assert found.watcher == Mode.SIDECAR.value
     assert found.volume_mounts[0]["mountPath"] == "/home/jovyan"
@@ -65,6 +65,13 @@ def test_with_a_home_on_every_node_labs_and_jobs_go_anywhere(modes: dict[str, Re
 
 
 def test_settings_of_the_chart_come_through(modes: dict[str, Rendered]) -> None:
-    found = settings(modes["shared-namespace"], "alice")
+    found = settings(modes["shared-namespace"])
     assert found.image == "registry.example/datascience:2026.11"
     assert found.one_at_a_time
+
+
+def test_names_in_braces_are_the_submitters_to_replace(modes: dict[str, Rendered]) -> None:
+    chart = modes["shared-namespace"]
+    assert settings(chart).volumes[0]["persistentVolumeClaim"] == {"claimName": "claim-{username}"}
+    (file,) = chart.named("ConfigMap", "nbargo-lab")["data"]
+    assert file == "jupyter_jupyter_scheduler_config.json", "nothing to be executed in the lab"

@@ -182,6 +182,16 @@ def test_labels_of_pods_and_locks_are_the_configured_ones(helm: Helm, modes: dic
     assert '"of-{username}".replace("{username}", variables.user)' in Rendered(helm.render(settings)).rules()
 
 
+def test_jobs_come_before_nobody_unless_a_priority_class_is_set(helm: Helm, modes: dict[str, Rendered]) -> None:
+    rule = 'variables.spec.?podPriorityClassName.orValue("") in ['
+    assert rule + '"".replace(' in modes["shared-namespace"].rules()
+    chart = Rendered(helm.render("--set=lab.settings.priority_class=jobs-of-{username}"))
+    assert rule + '"jobs-of-{username}".replace("{username}", variables.user)' in chart.rules()
+    spec = job(chart, "alice")["spec"]
+    assert spec["podPriorityClassName"] == "jobs-of-alice"
+    assert "podPriorityClassName" in chart.texts("specFields")
+
+
 def members(objects: list[dict[str, Any]]) -> set[str]:
     return {name for each in objects for name in each}
 

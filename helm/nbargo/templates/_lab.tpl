@@ -7,7 +7,8 @@ matchLabelKeys: [nbargo/user]
 topologyKey: kubernetes.io/hostname
 {{- end -}}
 
-{{/* What of ArgoScheduler's settings is the same for every user, as a JSON object. */}}
+{{/* The settings of ArgoScheduler as a JSON object. They are the same for every user: in a lab, the submitter replaces
+     {username} by the lab pod's label nbargo/user. */}}
 {{- define "nbargo.lab.settings" -}}
 {{- $settings := dict "service_account" .Values.serviceAccounts.job "watcher" "sidecar" -}}
 {{- $restricted := dict "allowPrivilegeEscalation" false "capabilities" (dict "drop" (list "ALL")) -}}
@@ -21,11 +22,6 @@ topologyKey: kubernetes.io/hostname
 {{- range $name, $value := .Values.lab.settings -}}
 {{- $_ := set $settings $name $value -}}
 {{- end -}}
-{{- $settings | toJson -}}
-{{- end -}}
-
-{{/* The jobs' volumes and mounts, with {username} in them, as a JSON object. */}}
-{{- define "nbargo.lab.volumes" -}}
 {{- $volumes := list (dict "name" "home" "persistentVolumeClaim" (dict "claimName" .Values.home.claimName)) -}}
 {{- $mount := dict "name" "home" "mountPath" .Values.home.mountPath -}}
 {{- if eq .Values.home.type "shared" -}}
@@ -37,5 +33,7 @@ topologyKey: kubernetes.io/hostname
 {{- $volumes = append $volumes (dict "name" $name "persistentVolumeClaim" (dict "claimName" $claim.claimName "readOnly" ($claim.readOnly | default false))) -}}
 {{- $mounts = append $mounts (dict "name" $name "mountPath" $claim.mountPath) -}}
 {{- end -}}
-{{- dict "volumes" $volumes "volume_mounts" $mounts | toJson -}}
+{{- $_ := set $settings "volumes" $volumes -}}
+{{- $_ := set $settings "volume_mounts" $mounts -}}
+{{- $settings | toJson -}}
 {{- end -}}
