@@ -183,7 +183,7 @@ def test_labels_of_pods_and_locks_are_the_configured_ones(helm: Helm, modes: dic
 
 
 def test_jobs_come_before_nobody_unless_a_priority_class_is_set(helm: Helm, modes: dict[str, Rendered]) -> None:
-    rule = 'variables.spec.?podPriorityClassName.orValue("") in ['
+    rule = 'variables.spec.?podPriorityClassName.orValue("") == '
     assert rule + '"".replace(' in modes["shared-namespace"].rules()
     chart = Rendered(helm.render("--set=lab.settings.priority_class=jobs-of-{username}"))
     assert rule + '"jobs-of-{username}".replace("{username}", variables.user)' in chart.rules()
