@@ -4,7 +4,9 @@ import json
 import sqlite3
 import time
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -33,6 +35,32 @@ def test_a_pod_needs_no_option() -> None:
 def test_the_data_directory_is_jupyters_own() -> None:
     assert read(JUPYTER_DATA_DIR="/data").database == Path("/data/scheduler.sqlite")
     assert read(XDG_DATA_HOME="/xdg").staging == Path("/xdg/jupyter/scheduler_staging_area")
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user id without an entry in /etc/passwd, as in a small image."""
+
+    def missing(_uid: int) -> NoReturn:
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", missing)
+
+
+@pytest.mark.usefixtures("nobody")
+def test_without_a_home_it_is_said_what_to_set() -> None:
+    for named in ({}, {"NBARGO_DB": "/a/b.sqlite"}):
+        with pytest.raises(ConfigError, match="both NBARGO_DB and NBARGO_STAGING"):
+            resolve(cli.parse([], named), named)
+    both = {"NBARGO_DB": "/a/b.sqlite", "NBARGO_STAGING": "/a/staging"}
+    assert resolve(cli.parse([], both), both).staging == Path("/a/staging")
+
+
+def test_the_version_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--version"])
+    assert capsys.readouterr() == (f"watcher {version('nbargo-watcher')}\n", "")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -106,6 +106,16 @@ async def test_a_pod_without_a_token_says_what_to_mount(tmp_path: Path) -> None:
 async def test_no_cluster_at_all_says_what_to_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--kubeconfig"):
         await connect(Choice(), {"HOME": str(tmp_path)})
+
+
+async def test_nor_is_there_one_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_uid: int) -> NoReturn:
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", missing)
+    with pytest.raises(ConfigError, match="--kubeconfig"):
+        await connect(Choice(), {})
 
 
 def write_kubeconfig(path: Path, **user: Any) -> Path:

@@ -120,7 +120,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib.metadata import version  # noqa: PLC0415 - as above
 
-        parser.exit(message=f"watcher {version('nbargo-watcher')}\n")
+        sys.stdout.write(f"watcher {version('nbargo-watcher')}\n")
+        parser.exit()
 
 
 def make_parser() -> argparse.ArgumentParser:

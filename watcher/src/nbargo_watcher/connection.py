@@ -147,13 +147,20 @@ def _find(choice: Choice, environ: Mapping[str, str], folder: Path) -> Connectio
     named = choice.kubeconfig or environ.get("KUBECONFIG", "")
     if not named and not choice.context and environ.get("KUBERNETES_SERVICE_HOST"):
         return _in_cluster(environ, folder)
-    default = Path(environ.get("HOME", "~")).expanduser() / ".kube" / "config"
+    default = _home(environ) / ".kube" / "config"
     if not named and not default.exists():
         raise ConfigError(
             "No cluster is configured: this is not a pod with a service account, and there is no kubeconfig",
             hint="Name one with --kubeconfig or NBARGO_KUBECONFIG, or run the watcher in a pod",
         )
     return _from_kubeconfig(named or str(default), choice.context)
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    try:
+        return Path(environ.get("HOME", "~")).expanduser()
+    except RuntimeError:  # a container's user id that /etc/passwd does not have: there is nothing to be found
+        return Path("/nonexistent")
 
 
 def _in_cluster(environ: Mapping[str, str], folder: Path) -> Connection:

@@ -84,7 +84,6 @@ def resolve(options: Namespace, environ: Mapping[str, str]) -> Settings:
     Raises:
         ConfigError: A value cannot be used.
     """
-    data = data_directory(environ)
     log_format = options.log_format or ("console" if sys.stderr.isatty() else "json")
     if options.once and options.until_eof:
         raise ConfigError("--once and --until-eof exclude each other")
@@ -94,8 +93,8 @@ def resolve(options: Namespace, environ: Mapping[str, str]) -> Settings:
         namespaces=_namespaces(options.namespace or ()),
         user=_label(options.user) if options.user else user_label(environ),
         user_guessed=not (options.user or any(map(environ.get, USER_VARIABLES))) and _in_pod(environ),
-        database=_database(options.db) if options.db else data / "scheduler.sqlite",
-        staging=Path(options.staging).expanduser() if options.staging else data / "scheduler_staging_area",
+        database=_database(options.db) if options.db else data_directory(environ) / "scheduler.sqlite",
+        staging=_staging(options.staging, environ),
         kubeconfig=options.kubeconfig or "",
         context=options.context or "",
         archive=_address(options.archive or ""),
@@ -118,10 +117,19 @@ def data_directory(environ: Mapping[str, str]) -> Path:
 
     Args:
         environ: The process's environment.
+
+    Raises:
+        ConfigError: It would be in the home folder, and nobody knows where that is.
     """
     if named := environ.get("JUPYTER_DATA_DIR"):
         return Path(named)
-    home = Path(environ.get("HOME", "~")).expanduser()
+    try:
+        home = Path(environ.get("HOME", "~")).expanduser()
+    except RuntimeError as error:  # a container's user id that /etc/passwd does not have
+        raise ConfigError(
+            "The home folder is not known: HOME is not set, and this user has no entry in /etc/passwd",
+            hint="Set HOME, or both NBARGO_DB and NBARGO_STAGING",
+        ) from error
     if sys.platform == "darwin":
         return home / "Library" / "Jupyter"
     return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "jupyter"
@@ -189,6 +197,10 @@ def _label(user: str) -> str:
 def _namespaces(values: tuple[str, ...] | list[str]) -> tuple[str, ...]:
     names = (name.strip() for value in values for name in value.split(","))
     return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _staging(value: str | None, environ: Mapping[str, str]) -> Path:
+    return Path(value).expanduser() if value else data_directory(environ) / "scheduler_staging_area"
 
 
 def _database(value: str) -> Path:
