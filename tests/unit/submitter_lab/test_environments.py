@@ -1,94 +1,27 @@
-"""Environments: those of the settings, the lab's kernels, its user's conda environments, and which kernel runs what."""
+"""Environments: those of the settings, the lab's kernels, and which kernel runs what."""
 
-import base64
-import json
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
 from jupyter_scheduler.exceptions import SchedulerError
-from jupyter_scheduler.models import CreateJobFromDefinition, RuntimeEnvironment, UpdateJobDefinition
+from jupyter_scheduler.models import CreateJobFromDefinition, UpdateJobDefinition
 
-from nbargo_submitter import ArgoScheduler, conda
 from nbargo_submitter.extension import NbargoApp
+from support.kernel_specs import (
+    PYTHON,
+    SAME_IMAGE,
+    R,
+    Specs,
+    job,
+    names,
+    notebook,
+    offered,
+    script,
+)
 from support.lab_bench import Bench, request, scheduled
-from support.notebooks import write
-
-PYTHON = {"spec": {"display_name": "Python 3", "language": "python", "metadata": {}}}
-R = {"spec": {"display_name": "R", "language": "R", "metadata": {}}}
-SAME_IMAGE = {"lab_image": "lab:1"}
-
-
-class Specs:
-    """A lab server's manager of kernels that counts how often it is asked, and in which thread."""
-
-    def __init__(self, **specs: dict[str, Any]) -> None:
-        self.specs = specs
-        self.threads: list[threading.Thread] = []
-
-    def get_all_specs(self) -> dict[str, Any]:
-        self.threads.append(threading.current_thread())
-        return self.specs
-
-
-def of_conda(prefix: Path, **more: Any) -> dict[str, Any]:
-    """Return a kernel as nb_conda_kernels describes it."""
-    metadata = {"conda_env_name": prefix.name, "conda_env_path": str(prefix), **more}
-    return {"spec": {"display_name": f"Python [conda env:{prefix.name}]", "language": "python", "metadata": metadata}}
-
-
-def make_conda(prefix: Path, *kernels: str, papermill: str = "conda") -> Path:
-    """Make what is looked at of a conda environment."""
-    (prefix / "conda-meta").mkdir(parents=True)
-    (prefix / "bin").mkdir()
-    (prefix / "bin/python").touch()
-    by_pip = prefix / "lib/python3.11/site-packages/papermill/__init__.py"
-    file = {"conda": prefix / "conda-meta/papermill-2.6.0-pyhd8ed1ab_0.json", "pip": by_pip}.get(papermill)
-    if file:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    for kernel in kernels:
-        (prefix / "share/jupyter/kernels" / kernel).mkdir(parents=True)
-        (prefix / "share/jupyter/kernels" / kernel / "kernel.json").write_text("{}")
-    return prefix
-
-
-@pytest.fixture(autouse=True)
-def no_conda_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CONDA_EXE", "CONDA_ROOT", "CONDA_DIR", "CONDA_ENVS_PATH", "CONDA_ENVS_DIRS", "MAMBA_ROOT_PREFIX"):
-        monkeypatch.delenv(name, raising=False)
-
-
-async def offered(scheduler: ArgoScheduler) -> list[RuntimeEnvironment]:
-    found: list[RuntimeEnvironment] = await scheduler.environments_manager.list_environments()
-    return found
-
-
-async def names(scheduler: ArgoScheduler) -> list[str]:
-    return [environment.name for environment in await offered(scheduler)]
-
-
-def notebook(bench: Bench, kernel: str) -> None:
-    write(bench.root / "report.ipynb", "1", metadata={"kernelspec": {"name": kernel, "display_name": kernel}})
-
-
-async def script(bench: Bench, scheduler: ArgoScheduler, **values: Any) -> dict[str, Any]:
-    """Submit report.ipynb and return the script template of its Workflow."""
-    workflow = bench.workflow(await scheduler.create_job(request(**values)))
-    assert workflow is not None
-    (template,) = workflow["spec"]["templates"]
-    assert isinstance(template, dict)
-    return template
-
-
-def job(template: dict[str, Any]) -> dict[str, Any]:
-    (value,) = [entry["value"] for entry in template["script"]["env"] if entry["name"] == "NBARGO_JOB"]
-    found: dict[str, Any] = json.loads(base64.b64decode(value))
-    return found
-
 
 # The settings
 
@@ -281,118 +214,6 @@ async def test_an_environment_that_has_just_come_is_found(bench: Bench) -> None:
     await names(scheduler)
     specs.specs = {"python3": PYTHON, "ir": R}
     assert job(await script(bench, scheduler, runtime_environment_name="kernel-ir"))["kernel"] == "ir"
-
-
-# Conda
-
-
-async def test_conda_environments_with_papermill_are_offered_by_name(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    listed, folder = tmp_path / "one/by-list", tmp_path / "folder"
-    make_conda(listed, "python3")
-    make_conda(folder / "by-variable", "python3", papermill="pip")
-    make_conda(folder / "without", "python3", papermill="")
-    make_conda(tmp_path / "store/team/envs/team-analytics", "python3")
-    make_conda(tmp_path / "rc/by-condarc", "python3")
-    (folder / "not-an-environment").mkdir()
-    (tmp_path / ".conda").mkdir()
-    (tmp_path / ".conda/environments.txt").write_text(f"{listed}\n/nowhere/gone\n\n")
-    (tmp_path / ".condarc").write_text(json.dumps({"envs_dirs": ["~/rc"]}))
-    monkeypatch.setenv("CONDA_ENVS_PATH", str(folder))
-    scheduler = bench.scheduler(conda_folders=[f"{tmp_path}/store/*/envs"], **SAME_IMAGE)
-    models = {model.name: model for model in await offered(scheduler)}
-    assert list(models) == ["default", "by-condarc", "by-list", "by-variable", "team-analytics"]
-    assert models["by-list"].label == "Conda: by-list"
-    assert models["by-list"].description == f"The conda environment in {listed}"
-
-
-@pytest.mark.parametrize("text", ["[", "- a", "envs_dirs: 7", "\x00", "envs_dirs: [1]"])
-def test_a_condarc_that_is_none_is_left_out(tmp_path: Path, text: str) -> None:
-    (tmp_path / ".condarc").write_text(text)
-    assert conda.find({}, home=tmp_path) == []
-
-
-def test_what_cannot_be_looked_at_is_no_environment(tmp_path: Path) -> None:
-    too_long = tmp_path / ("x" * 5000)
-    (tmp_path / ".conda").mkdir()
-    (tmp_path / ".conda/environments.txt").write_text(f"{too_long}\n{make_conda(tmp_path / 'there', 'python3')}\n")
-    assert [found.name for found in conda.find({}, home=tmp_path)] == ["there"]
-    assert conda.inspect(too_long) is None
-
-
-async def test_conda_environments_are_offered_where_jobs_see_them(bench: Bench, tmp_path: Path) -> None:
-    make_conda(tmp_path / "home/envs/mine", "python3")
-    make_conda(tmp_path / "image/envs/theirs", "python3")
-    mount = {"name": "home", "mountPath": str(tmp_path / "home")}
-    scheduler = bench.scheduler(conda_folders=[f"{tmp_path}/*/envs"], volume_mounts=[mount])
-    assert await names(scheduler) == ["default", "mine"]
-
-
-async def test_two_conda_environments_of_one_name_can_be_told_apart(bench: Bench, tmp_path: Path) -> None:
-    first, second = make_conda(tmp_path / "a/envs/x", "python3"), make_conda(tmp_path / "b/envs/x", "python3")
-    scheduler = bench.scheduler(conda_folders=[f"{tmp_path}/*/envs"], **SAME_IMAGE)
-    assert await names(scheduler) == ["default", "x", str(second)]
-    (tmp_path / "link").symlink_to(tmp_path / "a/envs")
-    again = bench.scheduler(conda_folders=[f"{tmp_path}/a/envs", f"{tmp_path}/link"], **SAME_IMAGE)
-    assert await names(again) == ["default", first.name], "one environment by two paths is one"
-
-
-@pytest.mark.parametrize("kernel", ["python3", "conda-env-analytics-py", "conda-env-some-other-py"])
-async def test_a_conda_environments_python_runs_the_notebook_with_its_own_kernel(
-    bench: Bench, tmp_path: Path, kernel: str
-) -> None:
-    prefix = make_conda(tmp_path / "it's/envs/analytics", "python3")
-    notebook(bench, kernel)
-    scheduler = bench.scheduler(conda_folders=[f"{tmp_path}/*/envs"], **SAME_IMAGE)
-    template = await script(bench, scheduler, runtime_environment_name="analytics")
-    shell, option, text, name = template["script"]["command"]
-    assert (shell, option, name) == ("sh", "-c", "sh")
-    quoted = "'" + str(prefix).replace("'", "'\\''") + "'"
-    assert text == f'PATH={quoted}/bin:$PATH CONDA_PREFIX={quoted} exec {quoted}/bin/python "$@"'
-    assert job(template)["kernel"] == (None if kernel == "python3" else "python3")
-
-
-async def test_a_kernel_that_the_conda_environment_does_not_have_is_refused(bench: Bench, tmp_path: Path) -> None:
-    make_conda(tmp_path / "envs/analytics", "python3")
-    notebook(bench, "ir")
-    scheduler = bench.scheduler(conda_folders=[f"{tmp_path}/envs"], **SAME_IMAGE)
-    with pytest.raises(SchedulerError, match=r"kernel 'ir' is not in the environment 'analytics', which has: python3"):
-        await scheduler.create_job(request(runtime_environment_name="analytics"))
-
-
-async def test_a_notebook_with_a_conda_kernel_of_the_lab_runs_in_that_environment(bench: Bench, tmp_path: Path) -> None:
-    prefix = make_conda(tmp_path / "elsewhere/analytics", "python3")
-    notebook(bench, "conda-env-analytics-py")
-    scheduler = bench.scheduler(**SAME_IMAGE)
-    specs = {"conda-env-analytics-py": of_conda(prefix, conda_raw_kernel_name="python3")}
-    scheduler.knows_kernels(Specs(python3=PYTHON, **specs))
-    assert await names(scheduler) == ["default", "analytics"], "found by its kernel alone"
-    template = await script(bench, scheduler)
-    assert f"{prefix}'/bin/python" in template["script"]["command"][2]
-    assert job(template)["kernel"] == "python3"
-
-
-async def test_a_conda_kernel_without_papermill_is_refused_with_what_to_do(bench: Bench, tmp_path: Path) -> None:
-    prefix = make_conda(tmp_path / "elsewhere/bare", "python3", papermill="")
-    notebook(bench, "conda-env-bare-py")
-    scheduler = bench.scheduler(**SAME_IMAGE)
-    scheduler.knows_kernels(Specs(python3=PYTHON, **{"conda-env-bare-py": of_conda(prefix)}))
-    with pytest.raises(SchedulerError) as caught:
-        await scheduler.create_job(request())
-    assert str(caught.value) == (
-        f"The notebook's kernel 'conda-env-bare-py' cannot be used for jobs: its conda environment {prefix} has no "
-        "papermill, or jobs cannot see it. Add the package papermill to it, or choose another environment or kernel"
-    )
-
-
-async def test_the_labs_own_environment_among_condas_is_the_image(bench: Bench, tmp_path: Path) -> None:
-    notebook(bench, "conda-base-py")
-    spec = of_conda(tmp_path / "opt/conda", conda_is_currently_running=True, conda_raw_kernel_name="python3")
-    scheduler = bench.scheduler(**SAME_IMAGE)
-    scheduler.knows_kernels(Specs(**{"conda-base-py": spec}))
-    template = await script(bench, scheduler)
-    assert (template["script"]["command"], job(template)["kernel"]) == (["python"], "python3")
 
 
 # Definitions
