@@ -6,6 +6,7 @@ import pytest
 
 from chart.helm import Helm, build
 from chart.rendered import Rendered
+from chart.spawned import Spawner, kubespawner
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +25,9 @@ def modes(helm: Helm) -> dict[str, Rendered]:
 def plain(helm: Helm) -> Rendered:
     """The chart without any values."""
     return Rendered(helm.render())
+
+
+@pytest.fixture(scope="session")
+def spawner() -> Spawner:
+    """KubeSpawner, which is installed before the first test that uses it."""
+    return kubespawner()
