@@ -8,10 +8,11 @@ import kubernetes_validate  # type: ignore[import-untyped]  # published without 
 import pytest
 
 from chart.helm import CHART, KUBERNETES_VERSION, NAMESPACE
-from chart.rendered import MODES, Rendered, expanded
+from chart.rendered import MODES
 
 if TYPE_CHECKING:
     from chart.helm import Helm
+    from chart.rendered import Rendered
 
 VERSIONS = (KUBERNETES_VERSION, "1.37")
 OPERATOR = "monitoring.coreos.com/v1"
@@ -29,27 +30,6 @@ def test_kubernetes_knows_every_member(helm: Helm, mode: str, version: str) -> N
     for document in objects:
         if document["apiVersion"] != OPERATOR:  # whose kinds are not Kubernetes' own
             validate(document, version)
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("mode", MODES)
-def test_kubernetes_knows_every_member_of_the_sidecar(modes: dict[str, Rendered], mode: str, version: str) -> None:
-    singleuser = expanded(modes[mode].z2jh()["singleuser"], "alice")
-    variables = [
-        {"name": name, **(value if isinstance(value, dict) else {"value": value})}
-        for name, value in singleuser["extraEnv"].items()
-    ]
-    mounts = singleuser["storage"]["extraVolumeMounts"]
-    terms = singleuser.get("extraPodAffinity", {}).get("required", [])
-    spec = {
-        "affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}},
-        "serviceAccountName": singleuser["serviceAccountName"],
-        "initContainers": singleuser["initContainers"],
-        "containers": [{"name": "notebook", "image": "x", "env": variables, "volumeMounts": mounts}],
-        "volumes": singleuser["storage"]["extraVolumes"],
-    }
-    metadata = {"name": "jupyter-alice", "labels": singleuser["extraLabels"]}
-    validate({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}, version)
 
 
 def test_a_member_that_kubernetes_does_not_know_is_seen() -> None:

@@ -1,45 +1,67 @@
-"""What zero-to-jupyterhub is given: the watcher as a native sidecar, its identity, and the token."""
+"""The watcher in a lab's pod, as KubeSpawner makes it: a native sidecar, its identity, and who has the token."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import kubernetes_validate  # type: ignore[import-untyped]  # published without types
 import pytest
 
-from chart.helm import CHART
-from chart.rendered import MODES, expanded
+from chart.helm import KUBERNETES_VERSION
+from chart.rendered import MODES
+from chart.spawned import Lab, Pod
+from chart.z2jh import DEFAULTS, IPTABLES, merged
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from chart.helm import Helm
     from chart.rendered import Rendered
+    from chart.spawned import Spawner
 
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 USER = {"fieldRef": {"fieldPath": "metadata.labels['nbargo/user']"}}
+PERFORMANCE = Path(__file__).parents[2] / "docs" / "performance.md"
+HEALTH_PORT = 3
+"""MiB, by docs/performance.md; the benchmark goes without."""
+
+
+@pytest.fixture(scope="module")
+def pods(modes: dict[str, Rendered], spawner: Spawner) -> dict[str, Pod]:
+    """A lab's pod in every mode."""
+    hubs = [merged(DEFAULTS, chart.z2jh()) for chart in modes.values()]
+    made = spawner.of_hubs(hubs, labs=[Lab("alice")])
+    return {mode: pod for mode, (pod,) in zip(modes, made, strict=True)}
 
 
 @pytest.fixture(params=MODES)
-def values(request: pytest.FixtureRequest, modes: dict[str, Rendered]) -> dict[str, Any]:
-    return modes[request.param].z2jh()
+def pod(request: pytest.FixtureRequest, pods: dict[str, Pod]) -> Pod:
+    return pods[request.param]
 
 
-@pytest.fixture
-def sidecar(values: dict[str, Any]) -> dict[str, Any]:
-    (container,) = values["singleuser"]["initContainers"]
-    assert isinstance(container, dict)
-    return container
+def quantity(text: str) -> int:
+    """Return a quantity of memory in MiB."""
+    return int(text.removesuffix("Mi"))
 
 
-def test_it_is_a_native_sidecar_that_the_lab_does_not_wait_for(sidecar: dict[str, Any]) -> None:
-    assert sidecar["restartPolicy"] == "Always"
-    assert "startupProbe" not in sidecar
-    assert "readinessProbe" not in sidecar
-    assert "lifecycle" not in sidecar
+def identity(container: dict[str, Any]) -> list[Any]:
+    """Return where a container has its user from."""
+    return [each.get("valueFrom") for each in container["env"] if each["name"] == "NBARGO_USER"]
 
 
-def test_it_can_do_nothing_but_its_work(sidecar: dict[str, Any]) -> None:
-    assert sidecar["securityContext"] == {
+@pytest.mark.parametrize("version", [KUBERNETES_VERSION, "1.37"])
+def test_kubernetes_knows_every_member_of_the_pod(pod: Pod, version: str) -> None:
+    assert kubernetes_validate.validate(pod.body, version, strict=True) == version
+
+
+def test_it_is_a_native_sidecar_that_the_lab_does_not_wait_for(pod: Pod) -> None:
+    assert [each["name"] for each in pod.spec["containers"]] == ["notebook"]
+    assert pod.watcher["restartPolicy"] == "Always"
+    assert pod.spec["initContainers"][0] == pod.watcher
+    assert not {"startupProbe", "readinessProbe", "lifecycle"} & set(pod.watcher)
+
+
+def test_it_can_do_nothing_but_its_work(pod: Pod) -> None:
+    assert pod.watcher["securityContext"] == {
         "runAsUser": 1000,
         "runAsGroup": 100,
         "runAsNonRoot": True,
@@ -48,81 +70,73 @@ def test_it_can_do_nothing_but_its_work(sidecar: dict[str, Any]) -> None:
         "capabilities": {"drop": ["ALL"]},
         "seccompProfile": {"type": "RuntimeDefault"},
     }
+    assert pod.notebook["securityContext"]["runAsUser"] == pod.watcher["securityContext"]["runAsUser"]
+    assert pod.spec["securityContext"]["fsGroup"] == pod.watcher["securityContext"]["runAsGroup"]
 
 
-def test_it_has_requests_and_a_limit_of_memory(sidecar: dict[str, Any]) -> None:
-    assert sidecar["resources"] == {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
+def test_it_has_the_memory_that_was_measured_and_some_more(pod: Pod) -> None:
+    row = re.search(r"^\| watcher only, as a sidecar \|(.*)\|$", PERFORMANCE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert row
+    after_events, peak = (float(text) for text in row[1].split("|")[1:3])
+    resources = pod.watcher["resources"]
+    assert set(resources["requests"]) == {"cpu", "memory"}
+    assert set(resources["limits"]) == {"memory"}  # held up by a limit of its processor time, it would only be late
+    assert after_events + HEALTH_PORT < quantity(resources["requests"]["memory"]) < 1.5 * after_events
+    assert 2 * (peak + HEALTH_PORT) < quantity(resources["limits"]["memory"])
+    assert {"name": "MALLOC_TRIM_THRESHOLD_", "value": "65536"} in pod.watcher["env"]  # measured with it
 
 
-def test_lab_and_watcher_take_the_user_from_the_same_label(values: dict[str, Any], sidecar: dict[str, Any]) -> None:
-    singleuser = values["singleuser"]
-    assert singleuser["extraLabels"]["nbargo/user"] == "{username}"
-    assert singleuser["extraEnv"]["NBARGO_USER"]["valueFrom"] == USER
-    assert [each["valueFrom"] for each in sidecar["env"] if each["name"] == "NBARGO_USER"] == [USER]
+def test_lab_and_watcher_take_the_user_from_the_same_label(pod: Pod) -> None:
+    assert pod.user == "alice"
+    assert identity(pod.notebook) == identity(pod.watcher) == [USER]
 
 
-def test_the_token_is_where_it_is_needed_and_nowhere_else(values: dict[str, Any], sidecar: dict[str, Any]) -> None:
-    assert values["hub"]["config"]["KubeSpawner"]["automount_service_account_token"] is False
-    storage = values["singleuser"]["storage"]
-    (volume,) = (each for each in storage["extraVolumes"] if "projected" in each)
-    (token,) = (each["serviceAccountToken"] for each in volume["projected"]["sources"] if "serviceAccountToken" in each)
-    assert token == {"path": "token", "expirationSeconds": 3600}
-    for mounts in (storage["extraVolumeMounts"], sidecar["volumeMounts"]):
-        (mount,) = (each for each in mounts if each["name"] == volume["name"])
-        assert (mount["mountPath"], mount["readOnly"]) == (TOKEN, True)
-    assert set(values["singleuser"]) & {"extraContainers", "extraPodConfig"} == set()
+def test_the_token_is_in_the_two_containers_that_need_it_and_in_no_other(
+    modes: dict[str, Rendered], spawner: Spawner
+) -> None:
+    chart = modes["service-accounts"].z2jh()
+    more = {"name": "cleaner", "image": "cleaner"}
+    first = {"name": "fetcher", "image": "fetcher"}
+    added = {"extraContainers": [more], "initContainers": [*chart["singleuser"]["initContainers"], first]}
+    pod = spawner.pod(chart, {"singleuser": added}, lab=Lab("alice"))
+    assert [each["name"] for each in pod.containers()] == ["watcher", "fetcher", IPTABLES, "notebook", "cleaner"]
+    assert pod.spec["automountServiceAccountToken"] is False
+    (volume,) = (each for each in pod.spec["volumes"] if "serviceAccountToken" in str(each))
+    sources = {name: source for each in volume["projected"]["sources"] for name, source in each.items()}
+    assert sources["serviceAccountToken"] == {"path": "token", "expirationSeconds": 3600}
+    mounts = {
+        each["name"]: mount["mountPath"]
+        for each in pod.containers()
+        for mount in each.get("volumeMounts", ())
+        if mount["name"] == volume["name"] and mount["readOnly"]
+    }
+    assert mounts == {"watcher": TOKEN, "notebook": TOKEN}
 
 
-def test_it_mounts_the_home_that_the_lab_has(modes: dict[str, Rendered]) -> None:
-    def home(mode: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        singleuser = modes[mode].z2jh()["singleuser"]
-        return singleuser["storage"], singleuser["initContainers"][0]["volumeMounts"][0]
-
-    storage, mount = home("service-accounts")
-    assert storage["dynamic"]["pvcNameTemplate"] == "claim-{username}"
-    assert mount == {"name": "volume-{user_server}", "mountPath": storage["homeMountPath"]}
-    storage, mount = home("shared-namespace-rwx")
-    assert storage["type"] == "static"
-    assert storage["static"] == {"pvcName": "homes", "subPath": "home/{username}"}
-    assert mount == {"name": "home", "mountPath": storage["homeMountPath"], "subPath": "home/{username}"}
+def test_the_pods_account_is_the_charts(pods: dict[str, Pod], modes: dict[str, Rendered]) -> None:
+    for mode, pod in pods.items():
+        assert modes[mode].named("ServiceAccount", pod.spec["serviceAccountName"], pod.namespace)
 
 
-def test_kubespawner_finds_nothing_in_braces_but_its_own_names(values: dict[str, Any]) -> None:
-    spawned = expanded(values, "alice")
-    assert spawned["singleuser"]["extraLabels"] == {"nbargo/user": "alice"}
-    assert "{" not in str(spawned["singleuser"]).replace("{'", "").replace("{}", "")
+def test_the_charts_own_rules_and_zero_to_jupyterhubs_are_about_this_pod(pod: Pod, modes: dict[str, Rendered]) -> None:
+    of_labs = modes["shared-namespace"].of_kind("NetworkPolicy")[0]["spec"]["podSelector"]
+    monitored = modes["shared-namespace"].of_kind("PodMonitor")[0]["spec"]["selector"]
+    for selector in (of_labs, monitored):
+        assert selector["matchLabels"].items() <= pod.labels.items()
+        assert {each["key"] for each in selector["matchExpressions"]} <= set(pod.labels)
+    assert pod.labels["hub.jupyter.org/network-access-hub"] == "true"
 
 
-def test_the_namespace_is_the_users(modes: dict[str, Rendered]) -> None:
-    spawner = modes["user-namespaces"].z2jh()["hub"]["config"]["KubeSpawner"]
-    assert spawner["enable_user_namespaces"] is True
-    assert expanded(spawner["user_namespace_template"], "alice") in modes["user-namespaces"].namespaces()
-    assert "enable_user_namespaces" not in modes["service-accounts"].z2jh()["hub"]["config"]["KubeSpawner"]
+def test_the_lab_reads_the_charts_configuration(pods: dict[str, Pod], modes: dict[str, Rendered]) -> None:
+    for mode, pod in pods.items():
+        (volume,) = (each for each in pod.spec["volumes"] if "configMap" in each)
+        assert modes[mode].named("ConfigMap", volume["configMap"]["name"], pod.namespace)
+        (mount,) = (each for each in pod.notebook["volumeMounts"] if each["name"] == volume["name"])
+        assert {"name": "JUPYTER_CONFIG_PATH", "value": mount["mountPath"]} in pod.notebook["env"]
 
 
-def notes(helm: Helm, folder: Path, *options: str) -> str:
-    """Return the chart's notes; Helm shows them only after it has reached a cluster."""
-    for path in CHART.rglob("*"):
-        if path.is_file():
-            copy = folder / path.relative_to(CHART)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(path.read_bytes())
-    text = (folder / "templates" / "NOTES.txt").read_text()
-    (folder / "templates" / "_notes.tpl").write_text(f'{{{{ define "notes" }}}}{text}{{{{ end }}}}')
-    shown = 'kind: Notes\napiVersion: v1\ntext: {{ include "notes" . | toJson }}\n'
-    (folder / "templates" / "shown.yaml").write_text(shown)
-    (found,) = (each["text"] for each in helm.render(*options, chart=folder) if each["kind"] == "Notes")
-    return str(found)
-
-
-def test_the_notes_print_what_to_paste(helm: Helm, plain: Rendered, tmp_path: Path) -> None:
-    text = notes(helm, tmp_path)
-    assert plain.named("ConfigMap", "nbargo-z2jh")["data"]["values.yaml"] in text
-    assert "jhub get configmap nbargo-z2jh" in text
-    assert "networkPolicy.apiServer.cidrs" in text
-    assert "read each other's jobs" in text
-    assert "WARNING" not in text
-
-
-def test_the_notes_warn_when_there_is_no_policy(helm: Helm, tmp_path: Path) -> None:
-    assert "WARNING: policy.enabled is false" in notes(helm, tmp_path, "--set", "policy.enabled=false")
+def test_it_mounts_the_home_that_the_lab_has(pods: dict[str, Pod]) -> None:
+    for pod in pods.values():
+        assert pod.home("watcher") == pod.home("notebook")
+    assert pods["service-accounts"].home() == ("claim-alice", "")
+    assert pods["shared-namespace-rwx"].home() == ("homes", "home/alice")

@@ -10,7 +10,37 @@ hub:
       enable_user_namespaces: true
       user_namespace_template: {{ printf "%s{username}" .Values.namespacePrefix }}
       {{- end }}
+  extraConfig:
+    # Jobs run where the lab does: it is told its node selector, tolerations and pull secrets, with those of a profile.
+    # Entries are run in the order of their names; a modify_pod_hook of an earlier one is kept, a later one replaces this.
+    zz-nbargo: |
+      def nbargo_hook(earlier):
+          import json
+          from jupyterhub.utils import maybe_future
+          from kubernetes_asyncio.client import V1EnvVar
+
+          async def hook(spawner, pod):
+              if callable(earlier):
+                  pod = await maybe_future(earlier(spawner, pod))
+              spec = spawner.api.api_client.sanitize_for_serialization(pod.spec)
+              told = {
+                  "node_selector": spec.get("nodeSelector"),
+                  "tolerations": spec.get("tolerations"),
+                  "image_pull_secrets": [each["name"] for each in spec.get("imagePullSecrets", [])],
+              }
+              text = json.dumps({name: value for name, value in told.items() if value})
+              notebook = pod.spec.containers[0]
+              notebook.env = [*(notebook.env or []), V1EnvVar(name="NBARGO_LAB_POD", value=text)]
+              return pod
+
+          return hook
+
+      c.KubeSpawner.modify_pod_hook = nbargo_hook(c.KubeSpawner.get("modify_pod_hook"))
 singleuser:
+  {{- if eq .Values.isolation "podName" }}
+  # A user is known by the pod's name, which KubeSpawner would cut down when the user's is long.
+  podNameTemplate: {{ printf "%s{username}--{servername}" .Values.podNamePrefix | quote }}
+  {{- end }}
   serviceAccountName: {{ .Values.serviceAccounts.user }}{{ if eq .Values.isolation "serviceAccount" }}-{username}{{ end }}
   extraLabels:
     nbargo/user: "{username}"
