@@ -4,9 +4,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 MEMBERS := shared watcher submitter local
 STAMP  := $(VENV)/.installed
+ENGINE ?= docker
+TAG    ?= $(shell sed -n 's/^appVersion: //p' helm/nbargo/Chart.yaml)
 BENCHES := events latency once memory request_rates install lists reference pages submit staging
 
-.PHONY: help setup demo test mutations soak test-chart test-cluster test-browser check format pins clean bench bench-startup bench-fleet docs outputs fault-matrix screenshots
+.PHONY: help setup demo test mutations soak images test-images test-chart test-cluster test-browser check format pins clean bench bench-startup bench-fleet docs outputs fault-matrix screenshots
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -31,6 +33,18 @@ test: setup  ## unit, contract, fault and end-to-end tests, and those of the ins
 
 soak: setup  ## kill two watchers every few seconds under churn and faults, for MINUTES=10 (SEED=1: the same choices)
 	@$(BIN)/python tests/faults/soak.py --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+images:  ## build the images of watcher and lab (ENGINE=docker or podman, PREFIX=registry.example/, TAG=0.1.0)
+	@command -v $(ENGINE) > /dev/null || \
+	  { echo "There is no '$(ENGINE)': install Docker or Podman, or name one with ENGINE=." >&2; exit 2; }
+	@$(ENGINE) info > /dev/null 2>&1 || \
+	  { echo "'$(ENGINE) info' fails: start the engine, or name another one with ENGINE=." >&2; exit 2; }
+	@for name in watcher lab; do \
+	  $(ENGINE) build --file images/$$name/Dockerfile --tag $(PREFIX)nbargo-$$name:$(TAG) . || exit; \
+	done
+
+test-images: setup  ## carry out the images' Dockerfiles without an engine, and run what comes of them as pods do
+	@$(BIN)/python -m pytest tests/images $(ARGS)
 
 test-chart: setup  ## render the chart with the pinned Helm, built with Go, and check all that comes of it
 	@$(BIN)/python tests/chart/helm.py
@@ -83,9 +97,11 @@ format: setup  ## let ruff mend and format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-pins: setup  ## resolve pins/dev.in anew into pins/dev.txt
+pins: setup  ## resolve pins/dev.in anew into pins/dev.txt, and take the images' pins from it
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header pins/dev.in -o pins/dev.txt
+	@$(MAKE) --no-print-directory setup
+	@$(BIN)/python pins/write.py
 
 clean:  ## remove what the targets made
 	@rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
