@@ -64,11 +64,10 @@ class Labs:
             server: The name of a named server.
             watcher: Another kubeconfig for the watcher, which has the lab's rights otherwise: it is in the same pod.
         """
-        told = expanded(self.values, user)
+        account = expanded(self.values["serviceAccountName"], user)
+        label = expanded(self.values["extraLabels"]["nbargo/user"], user)
         pod = f"{POD_PREFIX}{user}--{server}" if server else f"{POD_PREFIX}{user}"
-        token = bound_token(
-            self.cluster.api, namespace=self.cluster.namespace, account=told["serviceAccountName"], pod=pod
-        )
+        token = bound_token(self.cluster.api, namespace=self.cluster.namespace, account=account, pod=pod)
         own = kubeconfig(
             self.cluster.api,
             self.cluster.directory / f"{pod}.kubeconfig",
@@ -77,4 +76,4 @@ class Labs:
         )
         access = Access(namespace=self.cluster.namespace, lab=own, watcher=watcher or own, test=self.cluster.kubeconfig)
         variables = {"JUPYTER_CONFIG_PATH": str(self.configuration)}
-        return Stack(folder, access=access, user=told["extraLabels"]["nbargo/user"], variables=variables)
+        return Stack(folder, access=access, user=label, variables=variables)
