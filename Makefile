@@ -52,6 +52,8 @@ test-chart: setup  ## render the chart with the pinned Helm, built with Go, and 
 
 test-cluster: setup  ## against the real kube-apiserver, etcd and Argo controller, built with Go (or NBARGO_TEST_KUBECONFIG)
 	@test -n "$$NBARGO_TEST_KUBECONFIG" || $(BIN)/python tests/cluster/build.py
+	@$(BIN)/python tests/chart/helm.py
+	@$(BIN)/python tests/chart/kubectl.py
 	@$(BIN)/python -m pytest tests/cluster $(if $(NBARGO_TEST_KUBECONFIG),,-n 4 --dist loadfile --no-loadscope-reorder) $(ARGS)
 
 test-browser: setup  ## JupyterLab's scheduler pages in Debian's Chromium, which root may have installed by this

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TOOLS = Path(__file__).parent / "tools"
-BUILD_FLAGS = ("-p", "2", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
+BUILD_FLAGS = ("-p", "2", "-trimpath", "-buildvcs=false")
+LINK = "-s -w"
+# Kubernetes' own build sets these. Without them kubectl and helm cannot read the server's version.
+_SET = {"gitVersion": "v1.34.4", "gitMajor": "1", "gitMinor": "34"}
+KUBERNETES_LINK = " ".join([LINK, *(f"-X k8s.io/component-base/version.{name}={it}" for name, it in _SET.items())])
 ARGO_MODULE = "github.com/argoproj/argo-workflows/v3"
 # What of Argo's own installation the tests use: CRDs, and the controller's account and its rights.
 ARGO_MANIFESTS = (
@@ -40,11 +44,12 @@ class BuildError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A Go program: the folder of the go.mod that pins it, and its package."""
+    """A Go program: the folder of the go.mod that pins it, its package, and what the linker is told."""
 
     module: str
     package: str
     name: str
+    link: str = LINK
 
 
 PROGRAMS = (
@@ -52,8 +57,8 @@ PROGRAMS = (
     Program("argo", f"{ARGO_MODULE}/cmd/workflow-controller", "workflow-controller"),
     Program("argo", "./argocommands", "argocommands"),
     Program("argo", "./cronanswers", "cronanswers"),
-    Program("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", "kube-apiserver"),
-    Program("kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", "kube-controller-manager"),
+    Program("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", "kube-apiserver", KUBERNETES_LINK),
+    Program("kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", "kube-controller-manager", KUBERNETES_LINK),
 )
 
 
@@ -148,7 +153,7 @@ def compile_all(go: str, target: Path) -> None:
         report(f"building {program.name} (a few minutes, once) ...")
         begin = time.monotonic()
         output = str(target / program.name)
-        run_go(go, program.module, "build", *BUILD_FLAGS, "-o", output, program.package)
+        run_go(go, program.module, "build", *BUILD_FLAGS, "-ldflags", program.link, "-o", output, program.package)
         report(f"built {program.name} in {time.monotonic() - begin:.0f} s")
     source = Path(run_go(go, "argo", "list", "-m", "-f", "{{.Dir}}", ARGO_MODULE))
     (target / "manifests").mkdir()
