@@ -259,6 +259,28 @@ def test_a_pod_setting_that_was_taken_back_goes() -> None:
     assert "nodeSelector" not in result["spec"]["workflowSpec"]
 
 
+def test_settings_that_are_new_come_with_an_edit() -> None:
+    old = there()
+    more = replace(SETTINGS, priority_class="jobs", env_from=({"secretRef": {"name": "db"}},), labels={"team": "b"})
+    built = build(replace(DEFINITION, name="other", update_time=NOW), more)
+    change = Change(record=replace(DEFINITION, name="other", update_time=NOW), members=frozenset({"name"}))
+    result = apply_merge_patch(old, build_patch(old, change=change, built=built, policy=CronPolicy(), now=NOW))
+    spec = result["spec"]["workflowSpec"]
+    assert spec["podPriorityClassName"] == "jobs"
+    assert spec["templates"][0]["script"]["envFrom"] == [{"secretRef": {"name": "db"}}]
+    for noted in (result["metadata"], result["spec"]["workflowMetadata"], spec["podMetadata"]):
+        assert noted["labels"]["team"] == "b"
+
+
+def test_what_somebody_else_has_noted_on_the_object_stays() -> None:
+    old = there()
+    old["metadata"]["labels"]["theirs"] = old["metadata"]["annotations"]["theirs"] = "1"
+    old["spec"]["stopStrategy"] = {"expression": "false"}
+    result = apply_merge_patch(old, patch(old, name="other"))
+    assert result["metadata"]["labels"]["theirs"] == result["metadata"]["annotations"]["theirs"] == "1"
+    assert result["spec"]["stopStrategy"] == {"expression": "false"}
+
+
 @given(OBJECTS, OBJECTS)
 def test_a_merge_patch_makes_one_object_of_another(old: dict[str, Any], new: dict[str, Any]) -> None:
     assert apply_merge_patch(old, merge_patch(old, new)) == new

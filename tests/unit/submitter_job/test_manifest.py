@@ -39,12 +39,14 @@ FULL = PodSettings(
     service_account="job",
     working_dir="/home/jane",
     env={"PLAIN": "1", "TOKEN": {"valueFrom": {"secretKeyRef": {"name": "slack", "key": "token"}}}},
+    env_from=({"prefix": "SITE_", "configMapRef": {"name": "site"}}, {"secretRef": {"name": "db", "optional": True}}),
     volumes=({"name": "home", "persistentVolumeClaim": {"claimName": "claim-jane"}},),
     volume_mounts=({"name": "home", "mountPath": "/home/jane", "subPath": "home/jane"},),
     resources={"requests": {"cpu": "500m"}, "limits": {"memory": "2Gi", "nvidia.com/gpu": "1"}},
     node_selector={"pool": "jobs"},
     affinity={"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
     tolerations=({"key": "jobs", "operator": "Exists"},),
+    priority_class="jobs",
     security_context={"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     pod_security_context={"runAsUser": 1000, "fsGroup": 100},
     labels={"team": "a", "nbargo/user": "somebody-else"},
@@ -118,6 +120,7 @@ def test_the_pod_is_as_the_settings_say() -> None:
     variables = environment({"spec": spec})
     assert variables["PLAIN"] == {"value": "1"}
     assert variables["TOKEN"] == {"valueFrom": {"secretKeyRef": {"name": "slack", "key": "token"}}}
+    assert script["envFrom"] == [dict(each) for each in FULL.env_from]
     assert spec["volumes"] == [dict(FULL.volumes[0])]
     assert script["volumeMounts"] == [dict(FULL.volume_mounts[0])]
     assert (script["resources"], script["securityContext"]) == (FULL.resources, FULL.security_context)
@@ -129,6 +132,7 @@ def test_the_pod_is_as_the_settings_say() -> None:
     assert spec["securityContext"] == FULL.pod_security_context
     assert (spec["nodeSelector"], spec["affinity"]) == (FULL.node_selector, FULL.affinity)
     assert spec["tolerations"] == [dict(FULL.tolerations[0])]
+    assert spec["podPriorityClassName"] == "jobs"
     assert spec["imagePullSecrets"] == [{"name": "registry"}]
     assert (spec["serviceAccountName"], spec["activeDeadlineSeconds"]) == ("job", 600)
     assert (spec["ttlStrategy"], spec["podGC"]) == (
@@ -247,6 +251,8 @@ def test_a_user_that_is_no_label_is_refused() -> None:
         ({"resources": {"limits": {"cpu": 1}}}, "'resources' is wrong at 'limits.cpu'"),
         ({"security_context": {"runAsNonRot": True}}, "runAsNonRot"),
         ({"env": {"A": {"value_from": {"secretKeyRef": {"name": "s", "key": "k"}}}}}, "value_from"),
+        ({"env_from": ({"secretRef": {"name": 1}},)}, "'env_from' is wrong at 'secretRef.name'"),
+        ({"env_from": ({"secretKeyRef": {"name": "s", "key": "k"}},)}, "secretKeyRef"),
         ({"image_pull_policy": "Sometimes"}, "Sometimes"),
     ],
 )
