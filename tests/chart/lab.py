@@ -61,17 +61,17 @@ def settings(chart: Rendered, **more: Any) -> ArgoSettings:
     return ArgoSettings(**config["ArgoScheduler"])
 
 
-def pod(chart: Rendered, user: str, **more: Any) -> PodSettings:
+def pod(chart: Rendered, user: str, *, namespace: str = "default") -> PodSettings:
     """Return how the pods of a user's jobs are made, with everything set that can be.
 
     Args:
         chart: The rendered chart.
         user: The user.
-        more: As for settings.
+        namespace: Where they are to run.
     """
     with patch.dict("os.environ", {"NBARGO_USER": user}):
-        read = settings(chart, **ALL, **more)
-        return replace(read.pod_settings(""), synchronization=read.synchronization(user))
+        read = settings(chart, **ALL)
+        return replace(read.pod_settings(""), namespace=namespace, synchronization=read.synchronization(user))
 
 
 def job(chart: Rendered, user: str, *, job_id: str = ID, namespace: str = "default") -> dict[str, Any]:

@@ -24,7 +24,7 @@ MISSING = pytest.StashKey[str]()
 HELM = pytest.StashKey[Helm]()
 
 
-_FIRST = ("at_the_pace_of_minutes", "cron_contract", "controller_contract", "faults")
+_FIRST = ("at_the_pace_of_minutes", "cron_contract", "controller_contract", "cluster/faults")
 """Parts of the names of what takes longest, and mostly waits: beside it the other files go, each in a process."""
 
 
