@@ -34,13 +34,13 @@ test: setup  ## unit, contract, fault and end-to-end tests, and those of the ins
 soak: setup  ## kill two watchers every few seconds under churn and faults, for MINUTES=10 (SEED=1: the same choices)
 	@$(BIN)/python tests/faults/soak.py --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
-images:  ## build the images of watcher and lab (ENGINE=docker or podman, PREFIX=registry.example/, TAG=0.1.0)
+images:  ## build the images of watcher and lab (ENGINE=docker or podman, REGISTRY=registry.example, TAG=0.1.0)
 	@command -v $(ENGINE) > /dev/null || \
 	  { echo "There is no '$(ENGINE)': install Docker or Podman, or name one with ENGINE=." >&2; exit 2; }
 	@$(ENGINE) info > /dev/null 2>&1 || \
 	  { echo "'$(ENGINE) info' fails: start the engine, or name another one with ENGINE=." >&2; exit 2; }
 	@for name in watcher lab; do \
-	  $(ENGINE) build --file images/$$name/Dockerfile --tag $(PREFIX)nbargo-$$name:$(TAG) . || exit; \
+	  $(ENGINE) build --file images/$$name/Dockerfile --tag $(if $(REGISTRY),$(REGISTRY)/)nbargo-$$name:$(TAG) . || exit; \
 	done
 
 test-images: setup  ## carry out the images' Dockerfiles without an engine, and run what comes of them as pods do
@@ -63,12 +63,13 @@ test-browser: setup  ## JupyterLab's scheduler pages in Debian's Chromium, which
 mutations: setup  ## break each property of the watcher on purpose; a test must fail each time (ARGS="P09 P12": these)
 	@$(BIN)/python tests/faults/mutations.py $(ARGS)
 
-check: setup  ## ruff, mypy, pyright, import-linter
+check: setup  ## ruff, mypy, pyright, import-linter, shellcheck
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
+	@$(BIN)/shellcheck .ci/run images/*.sh tests/images/*.sh examples/kind/*.sh
 
 bench: setup  ## every benchmark, half an hour; each prints a JSON object as its last line (QUICK=1: two minutes)
 	@for name in $(BENCHES); do $(BIN)/python bench/$$name.py $(if $(QUICK),--quick) || exit; done

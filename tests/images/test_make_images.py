@@ -33,7 +33,7 @@ def test_it_builds_both_images_with_the_charts_tag(tmp_path: Path) -> None:
 
 def test_registry_and_tag_can_be_chosen(tmp_path: Path) -> None:
     engine(tmp_path, works=True)
-    told = make(tmp_path, "ENGINE=engine", "PREFIX=registry.example/team/", "TAG=dev").stdout
+    told = make(tmp_path, "ENGINE=engine", "REGISTRY=registry.example/team", "TAG=dev").stdout
     assert "--tag registry.example/team/nbargo-watcher:dev" in told
     assert "--tag registry.example/team/nbargo-lab:dev" in told
 
