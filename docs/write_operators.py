@@ -4,6 +4,8 @@ Run: make docs. A unit test fails when a part is out of date. The outputs of run
 """
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,15 @@ from typing import Any
 from prometheus_client.core import HistogramMetricFamily
 from traitlets import Undefined
 
+from nbargo_submitter.bounds import BoundTraits
+from nbargo_submitter.compute_types import ComputeTypeTraits
+from nbargo_submitter.hooks import HookTraits
+from nbargo_submitter.lab_environments import LabTraits
+from nbargo_submitter.limits import LimitTraits
+from nbargo_submitter.notice_settings import NoticeTraits
+from nbargo_submitter.pod_traits import PodTraits
+from nbargo_submitter.quota import QuotaTraits
+from nbargo_submitter.schedule_traits import ScheduleTraits
 from nbargo_submitter.scheduler import ArgoScheduler
 from nbargo_submitter.settings import ArgoSettings
 from nbargo_watcher.cli import make_parser, variable_of
@@ -19,7 +30,17 @@ from nbargo_watcher.telemetry import Telemetry
 
 PAGE = Path(__file__).with_name("operators.md")
 WIDTH = 100
-"""Columns of what --help prints."""
+"""Columns of what --help prints, and of examples."""
+SUBJECTS: tuple[tuple[str, tuple[type, ...]], ...] = (
+    ("Cluster, environments and watcher", (ArgoSettings,)),
+    ("Pods", (PodTraits, HookTraits)),
+    ("Sizes, and what users may ask for", (ComputeTypeTraits, BoundTraits)),
+    ("Limits and quotas", (LimitTraits, QuotaTraits)),
+    ("Schedules", (ScheduleTraits,)),
+    ("Messages", (NoticeTraits,)),
+    ("What the lab offers", (LabTraits,)),
+)
+"""Which classes have the settings of a subject."""
 
 
 def start(part: str) -> str:
@@ -81,20 +102,37 @@ def options() -> str:
 
 
 def traits() -> str:
-    """Return the table of what can be set for the scheduler."""
+    """Return tables of what can be set for the scheduler, by subject, each with the examples that there are."""
+    return "\n\n".join(part for title, classes in SUBJECTS for part in _subject(title, classes))
+
+
+def _subject(title: str, classes: tuple[type, ...]) -> Iterator[str]:
+    found = {name: trait for each in classes for name, trait in sorted(of_class(each).items())}
 
     def rows() -> Iterator[tuple[str, ...]]:
-        for name, trait in ArgoScheduler.class_traits(config=True).items():
-            if issubclass(ArgoSettings, trait.this_class):
-                text = " ".join(trait.help.split())
-                yield (
-                    f"`{name}`",
-                    type(trait).__name__,
-                    _default(trait, text),
-                    text.replace("Default: ", "**Default:** "),
-                )
+        for name, trait in found.items():
+            text = " ".join(trait.help.split())
+            meaning = text.replace("Default: ", "**Default:** ")
+            yield f"`{name}`", type(trait).__name__, _default(trait, text), meaning
 
-    return table(("`c.ArgoScheduler.`", "type", "default", "meaning"), rows())
+    yield f"### {title}"
+    yield table(("`c.ArgoScheduler.`", "type", "default", "meaning"), rows())
+    examples = {name: trait.metadata["example"] for name, trait in found.items() if "example" in trait.metadata}
+    if examples:
+        yield f"```python\n{_formatted(examples)}```"
+
+
+def of_class(owner: type) -> dict[str, Any]:
+    """Return the settings that a class itself has, by name."""
+    all_of_them = ArgoScheduler.class_traits(config=True).items()
+    return {name: trait for name, trait in all_of_them if trait.this_class is owner}
+
+
+def _formatted(examples: Mapping[str, Any]) -> str:
+    lines = "".join(f"c.ArgoScheduler.{name} = {value!r}\n" for name, value in examples.items())
+    ruff = Path(sys.executable).with_name("ruff")
+    command = [ruff, "format", "--quiet", "--isolated", "--line-length", str(WIDTH), "-"]
+    return subprocess.run(command, input=lines, capture_output=True, text=True, check=True).stdout
 
 
 def _default(trait: Any, text: str) -> str:

@@ -125,7 +125,7 @@ class PodTraits(LabPodTraits):
             "podAffinity": {
                 "requiredDuringSchedulingIgnoredDuringExecution": [
                     {
-                        "labelSelector": {"matchLabels": {"hub.jupyter.org/username": "{username}"}},
+                        "labelSelector": {"matchLabels": {"nbargo/user": "{username}"}},
                         "topologyKey": "kubernetes.io/hostname",
                     }
                 ]
