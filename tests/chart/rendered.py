@@ -49,8 +49,8 @@ class Rendered:
 
     def z2jh(self) -> Json:
         """Return the values for zero-to-jupyterhub."""
-        text: str = self.named("ConfigMap", "nbargo-z2jh")["data"]["values.yaml"]
-        values: Json = yaml.safe_load(text)
+        (told,) = (each["data"] for each in self.of_kind("ConfigMap") if each["metadata"]["name"].endswith("-z2jh"))
+        values: Json = yaml.safe_load(told["values.yaml"])
         return values
 
     def policy(self, name: str = "jhub-nbargo") -> Json:

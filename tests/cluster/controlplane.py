@@ -236,6 +236,8 @@ class ControlPlane:
             f"--service-account-signing-key-file={key}",
             "--service-cluster-ip-range=10.0.0.0/24",
             "--endpoint-reconciler-type=none",
+            # As installers set it: Pod Security Admission is there to refuse what is privileged.
+            "--allow-privileged=true",
         ]
         return Program("kube-apiserver", command, self.directory)
 
