@@ -54,7 +54,7 @@ class Container:
         """Run a program to its end."""
         command = self.command(*words, variables=variables)
         return subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120
         )
 
     def start(self, *words: str | Path, log: Path, variables: Mapping[str, str] | None = None) -> Program:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from images.cluster import Cluster
     from images.dockerfile import Built
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 COLOUR = re.compile(r"\x1b\[\d*m")
 POD = {"HOME": HOME, "NBARGO_USER": USER}
 
