@@ -60,6 +60,9 @@ class Request:
         Raises:
             ApiError: It would be refused.
         """
+        if self.method == "DELETE" and self.body:  # whose query is not looked at
+            kube.request(self.method, self.path, {**self.body, "dryRun": ["All"]})
+            return
         query = "&dryRun=All" if "?" in self.path else "?dryRun=All"
         kube.request(self.method, self.path + query, self.body, content_type=self.content_type)
 
