@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chart.lab import job, schedule, settings
-from chart.rendered import MODES
+from chart.rendered import MODES, Rendered
 from nbargo_submitter.supervisor import Mode
 
 if TYPE_CHECKING:
-    from chart.rendered import Rendered
+    from chart.helm import Helm
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -34,6 +34,17 @@ def test_a_job_mounts_its_users_part_of_a_shared_claim(modes: dict[str, Rendered
     assert spec["volumes"] == [{"name": "home", "persistentVolumeClaim": {"claimName": "homes"}}]
     mounts = spec["templates"][0]["script"]["volumeMounts"]
     assert mounts == [{"name": "home", "mountPath": "/home/jovyan", "subPath": "home/alice"}]
+
+
+def test_a_home_may_have_its_users_name_in_its_path(helm: Helm) -> None:
+    path = "/home/{username}"
+    chart = Rendered(helm.render(f'--set-json=home.mountPath="{path}"'))
+    (mount,) = job(chart, "alice")["spec"]["templates"][0]["script"]["volumeMounts"]
+    assert mount["mountPath"] == "/home/alice"
+    singleuser = chart.z2jh()["singleuser"]  # in which KubeSpawner puts the name
+    (watcher,) = singleuser["initContainers"]
+    (home,) = (each["value"] for each in watcher["env"] if each["name"] == "HOME")
+    assert {home, singleuser["storage"]["homeMountPath"], watcher["volumeMounts"][0]["mountPath"]} == {path}
 
 
 def test_a_claim_that_is_read_only_is_mounted_so(modes: dict[str, Rendered]) -> None:
