@@ -37,6 +37,8 @@ KNOWN_CONTAINERS = {"main", "wait"}
 
 # The keys of a variable's source, and the collections that they refer to.
 REFERENCE_KINDS = {"secretKeyRef": "secrets", "configMapKeyRef": "configmaps"}
+# As these, of objects whose keys all become variables.
+WHOLE_KINDS = {"secretRef": "secrets", "configMapRef": "configmaps"}
 
 Pod = dict[str, Any]
 Reference = tuple[str, str]
@@ -133,8 +135,10 @@ def wants_result(pod: Pod) -> bool:
 
 def references(pod: Pod) -> set[Reference]:
     """Return the Secrets and ConfigMaps that the main container's variables come from."""
-    sources = (variable.get("valueFrom", {}) for variable in main_container(pod).get("env", ()))
-    return {(kind, source[key]["name"]) for source in sources for key, kind in REFERENCE_KINDS.items() if key in source}
+    container = main_container(pod)
+    sources = [*container.get("envFrom", ()), *(each.get("valueFrom", {}) for each in container.get("env", ()))]
+    kinds = {**REFERENCE_KINDS, **WHOLE_KINDS}
+    return {(kind, source[key]["name"]) for source in sources for key, kind in kinds.items() if key in source}
 
 
 def environment(pod: Pod, referred: Mapping[Reference, Mapping[str, str]]) -> dict[str, str]:
@@ -148,9 +152,11 @@ def environment(pod: Pod, referred: Mapping[Reference, Mapping[str, str]]) -> di
         UnplayableError: A variable comes from a source that is not known here.
     """
     container = main_container(pod)
-    if container.get("envFrom"):
-        raise UnplayableError("the process node knows no envFrom")
     values: dict[str, str] = {}
+    for source in container.get("envFrom", ()):
+        for key, kind in WHOLE_KINDS.items():
+            data = referred[kind, source[key]["name"]] if key in source else {}
+            values |= {f"{source.get('prefix', '')}{name}": value for name, value in data.items()}
     for variable in container.get("env", ()):
         if "valueFrom" in variable:
             value = _value_from(pod, variable["valueFrom"], referred)
