@@ -71,6 +71,19 @@ def test_another_users_job_cannot_be_changed(stack: Stack, make_stack: MakeStack
     stack.rest.wait_for(job_id, "STOPPED")
 
 
+def test_what_argo_adds_to_a_spec_keeps_nobody_from_a_stop(stack: Stack, cluster: Cluster) -> None:
+    make.write(stack.place.notebooks / "patient.ipynb", make.PID_AND_WAIT)
+    job_id = stack.rest.create("patient.ipynb", output_formats=["ipynb"])
+    stack.rest.wait_for(job_id, "IN_PROGRESS")
+    path = f"{cluster.collection('workflows')}/{object_name(job_id)}"
+    # As the controller does for an administrator's workflowDefaults.
+    cluster.api.merge(path, {"spec": {"parallelism": 5}})
+    with Kube(stack.access.lab) as kube, pytest.raises(ApiError, match="not allowed in the spec of a workflow: "):
+        kube.merge(path, {"spec": {"parallelism": 6}})
+    stack.rest.stop(job_id)
+    stack.rest.wait_for(job_id, "STOPPED")
+
+
 def test_a_watcher_that_may_only_read_is_enough(
     labs: Labs, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
