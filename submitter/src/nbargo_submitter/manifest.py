@@ -104,6 +104,9 @@ def members(settings: PodSettings, own: Mapping[str, str]) -> dict[str, Any]:
     """
     from hera.workflows import models  # noqa: PLC0415 - as above
 
+    _check_texts(settings.labels, "workflow_labels")
+    _check_texts(settings.annotations, "workflow_annotations")
+    _check_texts(settings.node_selector, "node_selector")
     return {
         "namespace": settings.namespace,
         "entrypoint": TEMPLATE,
@@ -143,7 +146,7 @@ def script(
 
     attempt = {ATTEMPT_VARIABLE: "{{retries}}"} if run.retries else {}
     everything = {**settings.env, **variables, WORKFLOW_UID_VARIABLE: "{{workflow.uid}}", **attempt}
-    entries = [{"name": name, **_variable(value)} for name, value in everything.items()]
+    entries = [_variable(name, value) for name, value in everything.items()]
     # A default, because a pod that was killed before it wrote the file is still to end with its own reason.
     outcome = models.ValueFrom(path=str(PurePosixPath(directory, labels.OUTCOME_FILE)), default="")
     return Script(
@@ -269,8 +272,20 @@ def check_template(template: Mapping[str, Any]) -> None:
         )
 
 
-def _variable(value: str | Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"value": value} if isinstance(value, str) else value
+def _variable(name: str, value: Any) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return {"name": name, **value}
+    _check_texts({name: value}, "env")
+    return {"name": name, "value": value}
+
+
+def _check_texts(values: Mapping[str, Any], setting: str) -> None:
+    for name, value in values.items():
+        if not isinstance(value, str):
+            kind = type(value).__name__
+            raise ConfigError(
+                f"The pod setting '{setting}' has no text for '{name}' but {kind}", hint="Put it in quotes"
+            )
 
 
 def _pull_policy(policy: str) -> str | None:

@@ -254,6 +254,10 @@ def test_a_user_that_is_no_label_is_refused() -> None:
         ({"env_from": ({"secretRef": {"name": 1}},)}, "'env_from' is wrong at 'secretRef.name'"),
         ({"env_from": ({"secretKeyRef": {"name": "s", "key": "k"}},)}, "secretKeyRef"),
         ({"image_pull_policy": "Sometimes"}, "Sometimes"),
+        ({"env": {"N": 5}}, r"'env' has no text for 'N' but int\. Put it in quotes"),
+        ({"labels": {"team": None}}, "'workflow_labels' has no text for 'team'"),
+        ({"annotations": {"cost": 1.5}}, "'workflow_annotations' has no text for 'cost'"),
+        ({"node_selector": {"gpu": True}}, "'node_selector' has no text for 'gpu' but bool"),
     ],
 )
 def test_a_setting_that_kubernetes_does_not_know_is_refused(change: dict[str, Any], why: str) -> None:

@@ -26,6 +26,10 @@ def spec_of(manifest: Json) -> Json:
     return spec
 
 
+def edit(**members: Any) -> UpdateJobDefinition:
+    return UpdateJobDefinition(**members)
+
+
 @dataclass
 class Seen:
     """What a hook was given."""
@@ -79,13 +83,13 @@ async def test_a_schedule_its_edits_and_its_runs_are_made_as_it_says(bench: Benc
     assert cron["spec"]["when"] == "{{= cronworkflow.failed < 3 }}"
     assert (cron["metadata"]["labels"]["size"], cron["spec"]["workflowSpec"]["dnsPolicy"]) == ("small", "ClusterFirst")
 
-    await scheduler.update_job_definition(definition_id, UpdateJobDefinition(compute_type="large"))
+    await scheduler.update_job_definition(definition_id, edit(compute_type="large"))
     cron = bench.cron(definition_id)
     assert cron["spec"]["when"] == "{{= cronworkflow.failed < 3 }}"
     assert cron["metadata"]["labels"]["size"] == cron["spec"]["workflowMetadata"]["labels"]["size"] == "large"
     assert cron["spec"]["workflowSpec"]["dnsPolicy"] == "ClusterFirst"
 
-    await scheduler.update_job_definition(definition_id, UpdateJobDefinition(schedule="@daily", active=False))
+    await scheduler.update_job_definition(definition_id, edit(schedule="@daily", active=False))
     cron = bench.cron(definition_id)
     assert (cron["metadata"]["labels"]["size"], cron["spec"]["workflowSpec"]["dnsPolicy"]) == ("large", "ClusterFirst")
 
@@ -283,9 +287,7 @@ async def test_an_edit_that_it_refuses_changes_nothing(bench: Bench) -> None:
     definition_id = await bench.scheduler().create_job_definition(scheduled())
     before = copy.deepcopy(bench.cron(definition_id))
     with pytest.raises(SchedulerError, match="The hook 'broken' failed"):
-        await bench.scheduler(manifest_hook=broken).update_job_definition(
-            definition_id, UpdateJobDefinition(name="other")
-        )
+        await bench.scheduler(manifest_hook=broken).update_job_definition(definition_id, edit(name="other"))
     assert bench.cron(definition_id) == before
 
 
