@@ -29,6 +29,12 @@ CONTROLLER_CONFIG = "workflow-controller-configmap"
 REQUEUE = "200ms"
 # Argo serves these on fixed ports of every address.
 METRICS = ("metricsConfig", "telemetryConfig")
+CONTROLLERS = (
+    "garbage-collector-controller",
+    "namespace-controller",
+    "serviceaccount-controller",
+    "validatingadmissionpolicy-status-controller",
+)
 # The users of the static token file, with their groups. The rights of the first come from RBAC.
 STATIC_USERS = {
     "system:kube-controller-manager": "",
@@ -246,7 +252,7 @@ class ControlPlane:
         command: list[str | Path] = [
             self.toolchain.program("kube-controller-manager"),
             f"--kubeconfig={self._kubeconfig(user)}",
-            "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller",
+            f"--controllers={','.join(CONTROLLERS)}",
             "--use-service-account-credentials=true",
             "--leader-elect=false",
             "--secure-port=0",

@@ -8,20 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chart.helm import Helm, build
 from cluster.chart.installed import PER_USER, SHARED_HOMES, Installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from chart.helm import Helm
     from cluster.access import Cluster
     from cluster.controlplane import ControlPlane
-
-
-@pytest.fixture(scope="session")
-def helm() -> Helm:
-    """Helm, which is built when the tests are collected."""
-    return build()
 
 
 @pytest.fixture(scope="session")

@@ -81,6 +81,12 @@ PODS: Final = (
     _in_spec("artifactRepositoryRef", {"configMap": "artifacts"}),
     _in_spec("volumeClaimTemplates", [{"metadata": {"name": "more"}}]),
     _in_spec("workflowMetadata", {"labels": {"nbargo/user": "<other>"}}),
+    Change(
+        "a priority class",
+        ("podPriorityClassName",),
+        "system-node-critical",
+        "the priority class 'system-node-critical' is not that of lab.settings",
+    ),
     _in_spec("podDisruptionBudget", {"minAvailable": 1}),
     _in_spec("HostNetwork", value=True),
     Change("sysctls", ("securityContext", "sysctls"), [{"name": "kernel.msgmax", "value": "1"}], _BAD_POD),

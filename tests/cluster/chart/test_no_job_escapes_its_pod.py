@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cluster.chart.attempts import JSON_PATCH, Change, Request, filled, refused_by_policy, table
+from cluster.chart.attempts import JSON_PATCH, MERGE, Change, Request, filled, refused_by_policy, table
 from cluster.chart.escapes import CONTAINERS, HOMES, PODS, TEMPLATES, VOLUMES
 from cluster.chart.installed import ALICE, OTHER
 
@@ -49,6 +49,13 @@ def request_for(release: Installed, change: Change, way: str) -> Request:
 def said(release: Installed, change: Change) -> str:
     secrets = "notebook-messages" if release.isolation == "podName" else "none"
     return str(filled(change.says, **NAMES, secrets=secrets))
+
+
+def test_a_stop_brings_nothing_else_along(release: Installed) -> None:
+    there = release.standing("workflows")
+    body = {"spec": {"shutdown": "Stop", "serviceAccountName": "hub"}}
+    request = Request("PATCH", release.path_of(there), body, MERGE)
+    refused_by_policy(request, of=release.lab(ALICE), api=release.api, says="nbargo-job, not as 'hub'")
 
 
 @table(PODS)
