@@ -1,8 +1,13 @@
 """The server extension: it tells the scheduler when the server's event loop runs, and when the server stops."""
 
-from typing import Any
+from typing import Any, Final
 
 from jupyter_server.extension.application import ExtensionApp
+
+_NOT_OURS: Final = (
+    "jupyter-scheduler uses %s.%s, so jobs do not go to Argo by nbargo. If they should: a configuration file sets "
+    "c.SchedulerApp.scheduler_class, and that line has to go"
+)
 
 
 class NbargoApp(ExtensionApp):
@@ -15,6 +20,8 @@ class NbargoApp(ExtensionApp):
         if scheduler:
             scheduler.knows_kernels(serverapp.kernel_spec_manager)
             scheduler.start()
+        elif other := serverapp.web_app.settings.get("scheduler"):
+            serverapp.log.warning(_NOT_OURS, type(other).__module__, type(other).__name__)
 
     async def stop_extension(self) -> None:
         """End the child watcher and close the connections to the cluster."""
