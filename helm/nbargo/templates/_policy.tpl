@@ -34,3 +34,15 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ .Values.serviceAccounts.user }
 {{- define "nbargo.policy.own" -}}
 {{ toJson . }}.replace("{username}", variables.user)
 {{- end -}}
+
+{{/* CEL: the user. A pod's name has a server after two hyphens, which are not in a user unless as a part of "---" and eight
+     digits, for a user whose own name is no label. A server in such a form is not taken: in KubeSpawner's own
+     pod_name_template, the eight digits stand for user and server together, and what is before them may be another user. */}}
+{{- define "nbargo.policy.user" -}}
+{{- $user := "[a-z0-9]+(-[a-z0-9]+)*(---[0-9a-f]{8})?" -}}
+{{- if eq .Values.isolation "podName" -}}
+variables.rest.matches("^{{ $user }}(--[a-z0-9]+(-[a-z0-9]+)*)?$") ? variables.rest.find("^{{ $user }}") : ""
+{{- else -}}
+variables.rest
+{{- end -}}
+{{- end -}}

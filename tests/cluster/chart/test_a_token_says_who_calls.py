@@ -18,9 +18,15 @@ if TYPE_CHECKING:
     from cluster.chart.installed import Installed
 
 FOREIGN_PODS = {
-    "a pod of another name": ("other", "the pod other is no user's lab: its name does not begin with jupyter-"),
+    "a pod of another name": ("other", "the pod other is no user's lab, which is jupyter-<user> or"),
     "a pod with the name in the middle": ("my-jupyter-alice", "the pod my-jupyter-alice is no user's lab"),
-    "a named server": ("jupyter-alice--srv", "a named server is not known as its user's"),
+    "a named server in KubeSpawner's own form": ("jupyter-alice--srv---3bc51062", "is no user's lab"),
+    "a named server with a name that is no label": ("jupyter-alice--srv-1---deadbeef", "is no user's lab"),
+    "another user's": ("jupyter-alice---deadbeef", "and the caller is 'alice---deadbeef'"),
+    "a named server of another user": ("jupyter-alice---deadbeef--srv", "and the caller is 'alice---deadbeef'"),
+    "a user of nearly that form": ("jupyter-alice---deadbee", "is no user's lab"),
+    "three hyphens and more": ("jupyter-alice----srv", "is no user's lab"),
+    "a server that is named as another user": ("jupyter-bob--alice", "and the caller is 'bob'"),
     "a pod with a part of the name": ("jupyter-alic", "and the caller is 'alic'"),
 }
 
@@ -55,10 +61,17 @@ def test_a_token_of_no_pod_is_nobodys_where_the_pod_says_who_calls(by_pods: Inst
     refused(creation(by_pods, resource), of=kube, status=BY_POLICY, says="the caller's token is not bound to a pod")
 
 
+@pytest.mark.parametrize("server", ["srv", "alice", "my-2nd-server", "3bc51062"])
+def test_a_named_server_is_its_users(by_pods: Installed, resource: str, server: str) -> None:
+    kube = by_pods.pod(f"jupyter-{ALICE}--{server}-{unique('x')}")
+    made = creation(by_pods, resource).send(kube)
+    kube.delete(by_pods.path_of(made))
+
+
 @pytest.mark.parametrize(
     ("isolation", "example"), [("serviceAccount", "service-accounts"), ("namespace", "user-namespaces")]
 )
-def test_elsewhere_any_server_of_a_user_is_the_users(
+def test_elsewhere_any_token_of_a_users_account_is_the_users(
     installed: Callable[[str, str], Installed], isolation: str, example: str, resource: str
 ) -> None:
     release = installed(isolation, example)
