@@ -131,8 +131,8 @@ def of_class(owner: type) -> dict[str, Any]:
 def _formatted(examples: Mapping[str, Any]) -> str:
     lines = "".join(f"c.ArgoScheduler.{name} = {value!r}\n" for name, value in examples.items())
     ruff = Path(sys.executable).with_name("ruff")
-    command = [ruff, "format", "--quiet", "--isolated", "--line-length", str(WIDTH), "-"]
-    return subprocess.run(command, input=lines, capture_output=True, text=True, check=True).stdout
+    command = [ruff, "format", "--quiet", "-"]
+    return subprocess.run(command, input=lines, cwd=PAGE.parent, capture_output=True, text=True, check=True).stdout
 
 
 def _default(trait: Any, text: str) -> str:
