@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.build import BuildError, find_go, locked, report
+from cluster.build import BuildError, find_go, locked, report, run_go
 
 TOOLS = Path(__file__).parent / "tools"
 
@@ -56,34 +55,22 @@ class GoProgram:
                     (Path(unfinished) / self.name).rename(target)
         return target
 
+    @property
+    def _module(self) -> Path:
+        return TOOLS / self.name
+
     def _flags(self) -> tuple[str, ...]:
         return ("-trimpath", "-buildvcs=false", "-ldflags", self.link)
 
     def _key(self, go: str) -> str:
         digest = hashlib.sha256(repr((self._flags(), self.package)).encode())
-        digest.update(self._go(go, "env", "GOVERSION", "GOOS", "GOARCH").encode())
-        folder = TOOLS / self.name
-        for path in (folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go"))):
+        digest.update(run_go(go, self._module, "env", "GOVERSION", "GOOS", "GOARCH").encode())
+        for path in (*sorted(self._module.glob("go.*")), *sorted(self._module.glob("*.go"))):
             digest.update(path.read_bytes())
         return f"{self.name}-{digest.hexdigest()[:16]}"
 
     def _compile(self, go: str, output: Path) -> None:
         report(f"building {self.name} (two minutes, once) ...")
         begin = time.monotonic()
-        self._go(go, "build", *self._flags(), "-o", str(output), self.package)
+        run_go(go, self._module, "build", *self._flags(), "-o", str(output), self.package)
         report(f"built {self.name} in {time.monotonic() - begin:.0f} s")
-
-    def _go(self, go: str, *arguments: str) -> str:
-        environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
-        done = subprocess.run(
-            [go, *arguments],
-            cwd=TOOLS / self.name,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            tail = " | ".join(done.stderr.strip().splitlines()[-5:])
-            raise BuildError(f"go {arguments[0]} failed in tests/chart/tools/{self.name}: {tail}")
-        return done.stdout.strip()

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+ROOT = Path(__file__).parents[2]
 TOOLS = Path(__file__).parent / "tools"
 BUILD_FLAGS = ("-p", "2", "-trimpath", "-buildvcs=false")
 LINK = "-s -w"
@@ -102,7 +103,7 @@ def find_go() -> str:
     return go
 
 
-def run_go(go: str, module: str, *arguments: str) -> str:
+def run_go(go: str, module: Path, *arguments: str) -> str:
     """Run go in the folder of a module and return what it prints.
 
     Raises:
@@ -110,7 +111,7 @@ def run_go(go: str, module: str, *arguments: str) -> str:
     """
     done = subprocess.run(
         [go, *arguments],
-        cwd=TOOLS / module,
+        cwd=module,
         env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"},
         capture_output=True,
         text=True,
@@ -118,14 +119,14 @@ def run_go(go: str, module: str, *arguments: str) -> str:
     )
     if done.returncode:
         tail = " | ".join(done.stderr.strip().splitlines()[-5:])
-        raise BuildError(f"go {arguments[0]} failed in tests/cluster/tools/{module}: {tail}")
+        raise BuildError(f"go {arguments[0]} failed in {module.relative_to(ROOT)}: {tail}")
     return done.stdout.strip()
 
 
 def cache_key(go: str) -> str:
     """Return the name of the build: any change of versions, flags or compiler changes it."""
     digest = hashlib.sha256()
-    digest.update(run_go(go, "etcd", "env", "GOVERSION", "GOOS", "GOARCH").encode())
+    digest.update(run_go(go, TOOLS / "etcd", "env", "GOVERSION", "GOOS", "GOARCH").encode())
     digest.update(repr((BUILD_FLAGS, PROGRAMS, ARGO_MANIFESTS)).encode())
     for pattern in ("*/go.*", "*/*/*.go"):
         for path in sorted(TOOLS.glob(pattern)):
@@ -153,9 +154,10 @@ def compile_all(go: str, target: Path) -> None:
         report(f"building {program.name} (a few minutes, once) ...")
         begin = time.monotonic()
         output = str(target / program.name)
-        run_go(go, program.module, "build", *BUILD_FLAGS, "-ldflags", program.link, "-o", output, program.package)
+        flags = (*BUILD_FLAGS, "-ldflags", program.link, "-o", output)
+        run_go(go, TOOLS / program.module, "build", *flags, program.package)
         report(f"built {program.name} in {time.monotonic() - begin:.0f} s")
-    source = Path(run_go(go, "argo", "list", "-m", "-f", "{{.Dir}}", ARGO_MODULE))
+    source = Path(run_go(go, TOOLS / "argo", "list", "-m", "-f", "{{.Dir}}", ARGO_MODULE))
     (target / "manifests").mkdir()
     for pattern in ARGO_MANIFESTS:
         files = sorted(source.glob(pattern))

@@ -1,6 +1,5 @@
 """Environments, kernels, sizes and a user's own wishes, from the REST API to the process that runs the notebook."""
 
-import json
 import stat
 import sys
 from collections.abc import Iterator
@@ -57,9 +56,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, conda: Path) -> Iterator[Sta
         "max_timeout": 7200,
         "max_retries": 3,
     }
-    folder = stack.place.root / "config"
-    folder.mkdir(exist_ok=True)
-    (folder / "jupyter_server_config.json").write_text(json.dumps({"ArgoScheduler": settings}), encoding="utf-8")
+    stack.configure(**settings)
     try:
         stack.start_argo()
         stack.start_watcher()

@@ -50,9 +50,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "NBARGO_LAB_POD": json.dumps(LAB_POD),
     }
     stack = Stack(tmp_path_factory.mktemp("pods"), variables=variables)
-    folder = stack.place.root / "config"
-    folder.mkdir(exist_ok=True)
-    (folder / "jupyter_server_config.json").write_text(json.dumps({"ArgoScheduler": SETTINGS}), encoding="utf-8")
+    stack.configure(**SETTINGS)
     try:
         stack.start_argo()
         stack.start_watcher()

@@ -83,6 +83,13 @@ class Stack:
         assert self._rest is not None, "no lab runs"
         return self._rest
 
+    def configure(self, **settings: Any) -> None:
+        """Set traits of ArgoScheduler for the next start of the lab."""
+        folder = self.place.root / "config"
+        folder.mkdir(exist_ok=True)
+        text = json.dumps({"ArgoScheduler": settings})
+        (folder / "jupyter_server_config.json").write_text(text, encoding="utf-8")
+
     # Programs
 
     def start_argo(self, *options: str) -> Program:

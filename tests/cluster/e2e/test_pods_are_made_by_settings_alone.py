@@ -58,7 +58,7 @@ def stack(labs: Labs, tmp_path: Path) -> Iterator[Stack]:
     (tmp_path / "pinned_hooks.py").write_text(HOOK, encoding="utf-8")
     stack = labs.stack(tmp_path / "home", user=unique("alice"))
     stack.environment["PYTHONPATH"] = str(tmp_path)
-    (stack.place.root / "config/jupyter_server_config.json").write_text(json.dumps({"ArgoScheduler": SETTINGS}))
+    stack.configure(**SETTINGS)
     try:
         stack.start_watcher()
         stack.start_lab()
