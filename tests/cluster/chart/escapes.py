@@ -1,4 +1,8 @@
-"""Changes to the spec of a workflow that lead out of the job's pod, or into another user's data."""
+"""Changes to the spec of a workflow that lead out of the job's pod, or into another user's data.
+
+Besides `<user>` and `<other>` their texts have `<secrets>`, those that a job may name, and `<own>` and `<theirs>`, the
+two users' parts of a volume for all homes.
+"""
 
 from __future__ import annotations
 
@@ -236,11 +240,11 @@ VOLUMES: Final = (
 
 HOMES: Final = (
     _mount("all homes"),
-    _mount("the other's", subPath="<other>"),
-    _mount("through one's own", subPath="<user>/../<other>"),
-    _mount("one's own with another case", _BAD_MOUNT, subPath="<user>", subpath="<other>"),
+    _mount("the other's", subPath="<theirs>"),
+    _mount("through one's own", subPath="<own>/../<other>"),
+    _mount("one's own with another case", _BAD_MOUNT, subPath="<own>", subpath="<theirs>"),
     _mount("by a variable", subPathExpr="$(NBARGO_ATTEMPT)"),
-    _mount("by a variable, too", subPath="<user>", subPathExpr="$(NBARGO_ATTEMPT)"),
+    _mount("by a variable, too", subPath="<own>", subPathExpr="$(NBARGO_ATTEMPT)"),
     _mount("by an expression", subPath='{{="<other>"}}'),
     _mount("by a name that is an expression", _BAD_MOUNT, name='{{="home"}}'),
     Change("the home without its part", (*_SCRIPT, "volumeMounts", 0, "subPath"), None, _BAD_HOME),

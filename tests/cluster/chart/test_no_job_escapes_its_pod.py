@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     Attempt = Callable[[Installed, Change], None]
 
 WAYS = ("submitted", "scheduled", "edited")
-NAMES = {"user": ALICE, "other": OTHER}
 
 
 @pytest.fixture(params=WAYS)
@@ -27,9 +26,8 @@ def attempt(request: pytest.FixtureRequest) -> Attempt:
     way: str = request.param
 
     def tried(release: Installed, change: Change) -> None:
-        refused_by_policy(
-            request_for(release, change, way), of=release.lab(ALICE), api=release.api, says=said(release, change)
-        )
+        says = str(filled(change.says, **names(release)))
+        refused_by_policy(request_for(release, change, way), of=release.lab(ALICE), api=release.api, says=says)
 
     return tried
 
@@ -37,18 +35,21 @@ def attempt(request: pytest.FixtureRequest) -> Attempt:
 def request_for(release: Installed, change: Change, way: str) -> Request:
     if way == "edited":
         there = release.standing("workflows")
-        body = [{"op": "replace", "path": "/spec", "value": change.applied(there["spec"], **NAMES)}]
+        body = [{"op": "replace", "path": "/spec", "value": change.applied(there["spec"], **names(release))}]
         return Request("PATCH", release.path_of(there), body, JSON_PATCH)
     manifest = release.manifest("cronworkflows" if way == "scheduled" else "workflows")
     holder = manifest["spec"] if way == "scheduled" else manifest
     name = "workflowSpec" if way == "scheduled" else "spec"
-    holder[name] = change.applied(holder[name], **NAMES)
+    holder[name] = change.applied(holder[name], **names(release))
     return release.creation(manifest)
 
 
-def said(release: Installed, change: Change) -> str:
+def names(release: Installed) -> dict[str, str]:
+    """Return what the words in angle brackets stand for."""
+    (mount, *_) = release.manifest("workflows")["spec"]["templates"][0]["script"]["volumeMounts"]
+    own = mount.get("subPath", "")
     secrets = "notebook-messages" if release.isolation == "podName" else "none"
-    return str(filled(change.says, **NAMES, secrets=secrets))
+    return {"user": ALICE, "other": OTHER, "own": own, "theirs": own.replace(ALICE, OTHER), "secrets": secrets}
 
 
 def test_a_stop_brings_nothing_else_along(release: Installed) -> None:
