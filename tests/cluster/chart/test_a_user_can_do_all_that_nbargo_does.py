@@ -72,6 +72,24 @@ def test_a_job_that_is_not_yet_seen_by_argo_is_deleted(any_release: Installed, u
     assert kube.find(path) is None
 
 
+def test_a_scheduled_run_is_stopped_and_deleted(any_release: Installed, user: str) -> None:
+    schedule = any_release.manifest("cronworkflows", user=user)
+    name, spec = schedule["metadata"]["name"], schedule["spec"]
+    labels = {**spec["workflowMetadata"]["labels"], "workflows.argoproj.io/cron-workflow": name}
+    run = {
+        "apiVersion": schedule["apiVersion"],
+        "kind": "Workflow",
+        "metadata": {"name": f"{name}-1763900000", "labels": labels},
+        "spec": spec["workflowSpec"],
+    }
+    path = f"{any_release.path('workflows', user=user)}/{run['metadata']['name']}"
+    any_release.creation(run, user=user).send(any_release.api)
+    any_release.api.merge(path, ARGOS_WORKFLOW)
+    any_release.lab(user).merge(path, {"spec": {"shutdown": "Stop"}})
+    any_release.lab(user).delete(path)
+    assert any_release.api.find(path) is None
+
+
 EDITS: dict[str, tuple[Json, str]] = {
     "when it runs": ({"schedule": "5 6 * * *"}, "schedule"),
     "its time zone": ({"timezone": "UTC"}, "timezone"),
