@@ -144,7 +144,8 @@ def test_install_use_upgrade_and_uninstall(engineer: Engineer, cluster: Cluster)
         "kubectl get serviceaccounts,roles,rolebindings,configmaps,networkpolicies,"
         "validatingadmissionpolicies,validatingadmissionpolicybindings -n jhub -o name -l app.kubernetes.io/name=nbargo"
     )
-    assert left == ""
+    # Of what is in no namespace, releases of other tests in this cluster have some, too.
+    assert [each for each in left.split() if "admission" not in each or f"/{NAMESPACE}-" in each] == []
 
     for each in commands(PAGE):
         known = each in engineer.done or each.startswith(NOT_HERE) or not each.startswith(("kubectl ", "helm "))
