@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from cluster.controlplane import ControlPlane
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installed(control_plane: ControlPlane, cluster: Cluster, helm: Helm) -> Iterator[Callable[[str, str], Installed]]:
-    """Installs the chart in a mode, once.
+    """Installs the chart in a mode, once for a file.
 
     The fixture `control_plane` skips the tests where the cluster is somebody else's: they need rights on all of it.
     """
@@ -30,19 +30,19 @@ def installed(control_plane: ControlPlane, cluster: Cluster, helm: Helm) -> Iter
         @cache
         def get(isolation: str, example: str) -> Installed:
             made = Installed.install(cluster, helm, isolation, example)
-            stack.enter_context(made.clients)
+            stack.callback(made.remove)
             return made
 
         yield get
 
 
-@pytest.fixture(scope="session", params=PER_USER)
+@pytest.fixture(scope="module", params=PER_USER)
 def release(request: pytest.FixtureRequest, installed: Callable[[str, str], Installed]) -> Installed:
     """The chart in each mode of isolation, with a home for each user."""
     return installed(request.param, PER_USER[request.param])
 
 
-@pytest.fixture(scope="session", params=SHARED_HOMES)
+@pytest.fixture(scope="module", params=SHARED_HOMES)
 def shared_homes(request: pytest.FixtureRequest, installed: Callable[[str, str], Installed]) -> Installed:
     """The chart in each mode of isolation, with one volume for all homes."""
     return installed(request.param, SHARED_HOMES[request.param])

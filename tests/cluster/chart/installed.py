@@ -34,6 +34,14 @@ PER_USER = {
 SHARED_HOMES = {mode: f"{example}-rwx" for mode, example in PER_USER.items()}
 """The same with one volume for all homes."""
 
+CLUSTER_WIDE = {
+    "ValidatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+    "ValidatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+}
+"""Where the chart's objects are that are in no namespace, in the order in which they go."""
+
 JOB_ACCOUNT = "nbargo-job"
 KINDS = {"workflows": "Workflow", "cronworkflows": "CronWorkflow"}
 
@@ -95,6 +103,15 @@ class Installed:
             accounts = {made.accounts[user] for user, own in made.namespaces.items() if own == place}
             wait_until_in_force(cluster.api, namespace=place, accounts=[*sorted(accounts), JOB_ACCOUNT])
         return made
+
+    def remove(self) -> None:
+        """Remove what other tests of this cluster could meet: what is in no namespace, and the namespaces."""
+        self.clients.close()
+        for kind, collection in CLUSTER_WIDE.items():
+            for each in self.chart.of_kind(kind):
+                self.api.delete(f"{collection}/{each['metadata']['name']}")
+        for name in {self.namespace, *self.namespaces.values()}:
+            self.api.delete(f"/api/v1/namespaces/{name}")
 
     @property
     def api(self) -> Kube:
