@@ -26,14 +26,16 @@ HELM = pytest.StashKey[Helm]()
 
 _FIRST = ("at_the_pace_of_minutes", "cron_contract", "controller_contract", "cluster/faults")
 """Parts of the names of what takes longest, and mostly waits: beside it the other files go, each in a process."""
+_LAST = "cluster/chart/"
+"""What needs the processor all the time, which notebooks of the other tests would miss."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test time for servers that start again, and let the longest files begin."""
+    """Give each test time for servers that start again, and let the longest files begin, the busiest ones end."""
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(180))
-    items.sort(key=lambda item: not any(name in item.nodeid for name in _FIRST))
+    items.sort(key=lambda item: (_LAST in item.nodeid, not any(name in item.nodeid for name in _FIRST)))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

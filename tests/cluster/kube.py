@@ -49,7 +49,7 @@ def _message(response: httpx.Response) -> str:
         return response.text
 
 
-def wait_until(what: str, check: Callable[[], T | None], *, timeout: float = 20.0) -> T:
+def wait_until(what: str, check: Callable[[], T | None], *, timeout: float = 60.0) -> T:
     """Call a check until it returns something true, and return that.
 
     Args:

@@ -8,7 +8,7 @@ _POLL_SECONDS = 0.01
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], *, what: str, seconds: float = 30.0, every: float = _POLL_SECONDS) -> T:
+def eventually(look: Callable[[], T], *, what: str, seconds: float = 50.0, every: float = _POLL_SECONDS) -> T:
     """Return the first truthy answer of a look, or fail with the last one.
 
     Args:
