@@ -120,6 +120,8 @@ MUTATIONS: Final = (
              "of events that wait the last one to come is kept, not the newest"),
     Mutation("P19", "attempts.py", "    return not (projected.gone and ended)", "    return False",
              "an end is not final within an attempt"),
+    Mutation("P19", "attempts.py", "        before = row.end_time", "        pass",
+             "a row that its file made before its first event stays ended when that event is a retry"),
     Mutation("P20", "store.py", "current = version is None or ", "current = True or ",
              "it writes what it decided on rows that have changed since"),
     Mutation("P21", "reconcile.py", "    return None if same else change\n", "    return change\n",

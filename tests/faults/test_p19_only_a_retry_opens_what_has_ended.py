@@ -49,6 +49,22 @@ async def test_a_retry_opens_the_row_and_late_news_of_the_failure_do_not_close_i
         assert it.differences() == []
 
 
+async def test_a_retry_opens_a_row_that_its_file_made_before_any_event_came() -> None:
+    async with flying() as it, ScriptedServer().serving() as server:
+        recorded(it, "create", "run", "fail")
+        retried = recorded(it, "retry")[-1]
+        follower = it.follower(url=server.url)
+        server.watches = [[Hold()]]
+        follower.start()
+        await it.clock.until(lambda: status(it) == [("FAILED",)])
+        await follower.stop()
+        server.watches = [[event("MODIFIED", retried), Hold()]]
+        follower.start()
+        await it.clock.until(lambda: follower.telemetry.batches == 1)
+        await follower.stop()
+        assert it.differences() == []
+
+
 async def test_an_end_is_final_even_where_versions_tell_no_order() -> None:
     async with flying() as it, ScriptedServer().serving() as server:
         recorded(it, "create")

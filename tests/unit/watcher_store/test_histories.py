@@ -104,6 +104,9 @@ class Play:
         await projector.listed(SCOPE, uids=uids, resource_version=str(self.server.version))
         self.position = len(self.server.log)
 
+    async def _sweep(self, _: int) -> None:
+        await (await self.start()).sweep()
+
     async def _half_list(self, _: int) -> None:
         """Deliver the first page of a list, then crash."""
         projector = await self.start()
@@ -150,7 +153,7 @@ def play(fresh: Path, scenario: Callable[[Play], Coroutine[Any, Any, None]]) -> 
 @given(
     steps=st.lists(
         actions(ACTIONS)
-        | deliveries("deliver", "deliver", "again", "crash")
+        | deliveries("deliver", "deliver", "again", "crash", "sweep")
         | st.tuples(st.just("user_deletes"), JOBS),
         max_size=60,
     )
@@ -169,7 +172,24 @@ def test_events_in_order_with_replays_and_crashes(fresh_database: Path, steps: l
 @CONFIG
 @given(
     steps=st.lists(
-        actions(LOSSLESS) | deliveries("deliver", "again", "crash", "relist", "half_list"),
+        st.tuples(st.sampled_from((*LOSSLESS, "stop", "retry")), st.just(0)) | deliveries("sweep"), max_size=20
+    )
+)
+def test_files_that_are_read_before_the_events_are(fresh_database: Path, steps: list[Step]) -> None:
+    async def scenario(history: Play) -> None:
+        await (await history.start()).close()
+        for step in steps:
+            await history.do(step)
+        await history.finish()
+        assert history.found() == history.server.expected()
+
+    play(fresh_database, scenario)
+
+
+@CONFIG
+@given(
+    steps=st.lists(
+        actions(LOSSLESS) | deliveries("deliver", "again", "crash", "relist", "half_list", "sweep"),
         max_size=60,
     )
 )

@@ -3,7 +3,20 @@
 from dataclasses import replace
 
 from nbargo_shared.outcome import State
-from unit.watcher_store.world import END, FAILED, FAILURE, JOB, OUTCOME, RUNNING, SCOPE, STOPPED, UID, World, see
+from unit.watcher_store.world import (
+    END,
+    FAILED,
+    FAILURE,
+    JOB,
+    OBJECT,
+    OUTCOME,
+    RUNNING,
+    SCOPE,
+    STOPPED,
+    UID,
+    World,
+    see,
+)
 
 AGAIN = replace(OUTCOME, started_at=END + 60_000, ended_at=END + 90_000)
 UNDER_WAY = replace(AGAIN, state=State.RUNNING, ended_at=None)
@@ -88,6 +101,30 @@ async def test_a_nodes_clock_may_be_some_seconds_ahead(world: World) -> None:
     async with world.projector() as projector:
         await see(projector, FAILED)
     assert told(world)[1] == str(FAILURE.error)
+
+
+async def test_a_retry_opens_a_row_that_was_made_from_the_file_before_its_workflow_was_seen(world: World) -> None:
+    # A watcher that goes on from its checkpoint looks through the files before it has caught up with the events.
+    for file in (FAILURE, OUTCOME):  # OUTCOME: it was stopped just as its notebook had ended
+        world.sql("DELETE FROM jobs")
+        world.sql("DROP TABLE IF EXISTS nbargo_projected")
+        world.leave(file)
+        async with world.projector() as projector:
+            await projector.sweep()
+            assert told(world)[3] == file.ended_at
+            await see(projector, replace(OBJECT, started_at=END + 60_000, resource_version="40"))
+        assert told(world) == ("QUEUED", None, END + 60_000, None)
+
+
+async def test_the_run_that_the_file_tells_of_does_not_open_its_row_when_it_is_seen_late(world: World) -> None:
+    world.leave(OUTCOME)
+    async with world.projector() as projector:
+        await projector.sweep()
+        before = told(world)
+        await see(projector, replace(RUNNING, phase="Pending"))
+        assert told(world) == before
+        await see(projector, STOPPED)
+    assert told(world)[0] == "STOPPED"
 
 
 async def test_the_file_of_the_run_that_the_row_tells_of_changes_nothing(world: World) -> None:

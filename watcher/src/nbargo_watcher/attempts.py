@@ -45,20 +45,27 @@ def standing(projected: Projected | None, evidence: Evidence, observed: Observed
     return order
 
 
-def is_new_attempt(projected: Projected | None, observed: Observed | None) -> bool:
-    """Return whether an object is in a later attempt than the one that is remembered."""
+def is_new_attempt(row: Row | None, projected: Projected | None, observed: Observed | None) -> bool:
+    """Return whether an object is in a later attempt than the one that is remembered.
+
+    Where no start is remembered, a row that has ended tells of the attempt: a watcher that goes on from its checkpoint
+    may read a job's outcome file before the job's first event, which may be that of a retry.
+    """
     if projected is None or observed is None:
         return False
     if projected.uid and observed.uid != projected.uid:
         return True
-    if observed.started_at is None or projected.started_at is None:
+    before = projected.started_at
+    if before is None and row is not None:
+        before = row.end_time
+    if observed.started_at is None or before is None:
         return False
-    return observed.started_at > projected.started_at
+    return observed.started_at > before
 
 
 def is_settled(row: Row, projected: Projected, observed: Observed, order: Order) -> bool:
     """Return whether the row has ended for good as far as this object goes: terminal statuses are sticky."""
-    if not row.is_terminal or projected.status not in TERMINAL or is_new_attempt(projected, observed):
+    if not row.is_terminal or projected.status not in TERMINAL or is_new_attempt(row, projected, observed):
         return False
     ended = observed.phase in ENDED
     if order is Order.NEWER:
@@ -70,7 +77,7 @@ def is_settled(row: Row, projected: Projected, observed: Observed, order: Order)
 
 def is_stopped_by_user(row: Row | None, projected: Projected | None, observed: Observed) -> bool:
     """Return whether somebody else has set the row to a stop that the cluster does not show yet."""
-    if row is None or row.status not in STOPS or is_new_attempt(projected, observed):
+    if row is None or row.status not in STOPS or is_new_attempt(row, projected, observed):
         return False
     return projected is None or row.status != projected.status
 
@@ -105,7 +112,7 @@ def stop_requested(row: Row | None, projected: Projected | None, observed: Obser
     """Return whether anything says that the user asked for a stop."""
     if observed is not None and (observed.shutdown or observed.stop_requested):
         return True
-    if is_new_attempt(projected, observed):
+    if is_new_attempt(row, projected, observed):
         return False
     return bool(projected and projected.stop) or (row is not None and row.status == Status.STOPPING)
 
@@ -124,7 +131,7 @@ def outcome_of(projected: Projected | None, evidence: Evidence) -> Outcome | Non
     file = None if _is_of_later_attempt(evidence.outcome, evidence.observed) else evidence.outcome
     found = [item for item in (file, _parameter(evidence.observed)) if item and _counts(item, evidence)]
     begun = _attempt_start(projected, evidence.observed)
-    current = [item for item in found if item.ended_at is None or item.ended_at >= begun]
+    current = [item for item in found if (item.ended_at or item.started_at) >= begun]
     return max(current, key=lambda item: (item.started_at, item.state is not State.RUNNING), default=None)
 
 

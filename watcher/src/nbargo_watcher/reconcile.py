@@ -78,7 +78,7 @@ def wants_outcome(row: Row | None, projected: Projected | None, evidence: Eviden
         return False
     if observed is None or (evidence.gone and observed.phase not in ENDED):
         ended = row is not None and row.is_terminal
-        again = attempts.is_new_attempt(projected, observed) or attempts.may_have_run_again(row, projected)
+        again = attempts.is_new_attempt(row, projected, observed) or attempts.may_have_run_again(row, projected)
         return not ended or again
     if observed.phase not in ENDED:
         return False
@@ -138,14 +138,14 @@ def _settled(row: Row, projected: Projected, evidence: Evidence, observed: Obser
 
 def _from_absence(row: Row | None, projected: Projected | None, evidence: Evidence) -> Change | None:
     body = evidence.observed
-    if row is not None and row.is_terminal and not attempts.is_new_attempt(projected, body):
+    if row is not None and row.is_terminal and not attempts.is_new_attempt(row, projected, body):
         return None
     outcome = attempts.outcome_of(projected, evidence)
     asked = _asked_of_missing(row, projected, body, outcome)
     if asked is None:
         return None
     verdict = of_missing(outcome, stop_requested=attempts.stop_requested(row, projected, body))
-    same = None if attempts.is_new_attempt(projected, body) else row
+    same = None if attempts.is_new_attempt(row, projected, body) else row
     new = _row(evidence.job_id, asked, verdict, times=_times_of_missing(same, body, outcome))
     known = _remember(projected, evidence, asked, verdict)
     known = known._replace(gone=attempts.DELETED if body else attempts.ABSENT, uid=known.uid or _uid(outcome))

@@ -13,6 +13,7 @@ tracking. The event window also bounds how old the snapshot of a continue token 
 
 import hmac
 from collections.abc import Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -153,7 +154,8 @@ class Api:
                 await watch.run(response, subscription)
             finally:
                 self.watches.discard(subscription)
-        await response.write_eof()
+        with suppress(ConnectionResetError):  # a client may leave whenever it likes
+            await response.write_eof()
         return response
 
     async def _get(self, request: web.Request, resource: Resource, address: tuple[str, str]) -> web.Response:
