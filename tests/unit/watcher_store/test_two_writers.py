@@ -12,11 +12,25 @@ from anyio import create_task_group
 
 from nbargo_shared.errors import DatabaseError
 from nbargo_watcher.evidence import Change, Evidence
+from nbargo_watcher.model import Observed
 from nbargo_watcher.resolve import Resolver
 from nbargo_watcher.rows import Row
 from nbargo_watcher.statements import Known
 from nbargo_watcher.store import Checkpoint, Store, Version
-from unit.watcher_store.world import FAILED, OBJECT, OUTCOME, RUNNING, SCOPE, SUCCEEDED, World, delete, of_job, see
+from unit.watcher_store.world import (
+    END,
+    FAILED,
+    FAILURE,
+    OBJECT,
+    OUTCOME,
+    RUNNING,
+    SCOPE,
+    SUCCEEDED,
+    World,
+    delete,
+    of_job,
+    see,
+)
 
 Commit = Callable[..., Awaitable[bool]]
 
@@ -64,6 +78,17 @@ async def test_a_watcher_that_knows_less_does_not_undo_a_success(world: World, m
         interrupt(monkeypatch, success)
         await first.listed(SCOPE, uids=frozenset(), resource_version="26")
     assert world.status() == "COMPLETED"
+
+
+@pytest.mark.parametrize("seen", [OBJECT, RUNNING, replace(OBJECT, started_at=END + 60_000)])
+async def test_a_file_says_nothing_of_a_workflow_that_the_other_watcher_has_seen_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch, seen: Observed
+) -> None:
+    world.leave(FAILURE)
+    async with world.projector() as first, world.projector() as second:
+        interrupt(monkeypatch, lambda: see(second, seen))
+        await first.sweep()
+    assert world.status() == ("IN_PROGRESS" if seen is RUNNING else "QUEUED")
 
 
 @pytest.mark.parametrize("statement", ["UPDATE jobs SET status = 'STOPPED'", "DELETE FROM jobs"])

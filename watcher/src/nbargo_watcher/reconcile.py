@@ -214,11 +214,16 @@ def _times_of_missing(row: Row | None, body: Observed | None, outcome: Outcome |
 
 
 def _is_outdated(projected: Projected | None, evidence: Evidence) -> bool:
-    """Return whether an absence is older than what is remembered, or another Workflow's."""
+    """Return whether an absence is older than what is remembered, or another Workflow's.
+
+    A file without a resourceVersion is that of a job whose Workflow nobody had seen; one that was seen since is there.
+    """
     if projected is None:
         return False
     if evidence.uid and projected.uid != evidence.uid:
         return True
+    if not evidence.resource_version:
+        return bool(projected.resource_version)
     return compare(projected.resource_version, evidence.resource_version) is Order.NEWER
 
 
