@@ -68,6 +68,14 @@ async def test_a_stop_of_a_queued_job_outlives_its_start(world: World, intent: s
     assert (row["status"], row["start_time"]) == (intent, START)
 
 
+async def test_a_stop_before_the_start_is_not_taken_for_an_attempt_that_has_ended(world: World) -> None:
+    async with world.projector() as projector:
+        await see(projector, OBJECT)
+        world.sql("UPDATE jobs SET status = 'STOPPED', end_time = ?", START - 1)
+        await see(projector, RUNNING)
+    assert world.status() == "STOPPED"
+
+
 @pytest.mark.parametrize(("observed", "status"), [(SUCCEEDED, "COMPLETED"), (STOPPED, "STOPPED"), (FAILED, "FAILED")])
 async def test_the_end_of_a_stopping_job_counts(world: World, observed: object, status: str) -> None:
     assert isinstance(observed, type(OBJECT))

@@ -48,15 +48,15 @@ def standing(projected: Projected | None, evidence: Evidence, observed: Observed
 def is_new_attempt(row: Row | None, projected: Projected | None, observed: Observed | None) -> bool:
     """Return whether an object is in a later attempt than the one that is remembered.
 
-    Where no start is remembered, a row that has ended tells of the attempt: a watcher that goes on from its checkpoint
-    may read a job's outcome file before the job's first event, which may be that of a retry.
+    Where no start is remembered, a row that its file made tells of the attempt: a watcher that goes on from its
+    checkpoint may read a job's outcome file before the job's first event, which may be that of a retry.
     """
     if projected is None or observed is None:
         return False
     if projected.uid and observed.uid != projected.uid:
         return True
     before = projected.started_at
-    if before is None and row is not None:
+    if before is None and row is not None and projected.gone:
         before = row.end_time
     if observed.started_at is None or before is None:
         return False
