@@ -149,6 +149,19 @@ def play(fresh: Path, scenario: Callable[[Play], Coroutine[Any, Any, None]]) -> 
     anyio.run(run)
 
 
+def follow(fresh: Path, steps: list[Step]) -> None:
+    """Play a history from an empty cluster on, deliver every event in the end, and hold the rows to the oracle."""
+
+    async def scenario(history: Play) -> None:
+        await (await history.start()).close()  # with a checkpoint in the file, nothing goes by unseen
+        for step in steps:
+            await history.do(step)
+        await history.finish()
+        assert history.found() == history.server.expected()
+
+    play(fresh, scenario)
+
+
 @CONFIG
 @given(
     steps=st.lists(
@@ -159,14 +172,7 @@ def play(fresh: Path, scenario: Callable[[Play], Coroutine[Any, Any, None]]) -> 
     )
 )
 def test_events_in_order_with_replays_and_crashes(fresh_database: Path, steps: list[Step]) -> None:
-    async def scenario(history: Play) -> None:
-        await (await history.start()).close()  # with a checkpoint in the file, nothing goes by unseen
-        for step in steps:
-            await history.do(step)
-        await history.finish()
-        assert history.found() == history.server.expected()
-
-    play(fresh_database, scenario)
+    follow(fresh_database, steps)
 
 
 @CONFIG
@@ -176,14 +182,7 @@ def test_events_in_order_with_replays_and_crashes(fresh_database: Path, steps: l
     )
 )
 def test_files_that_are_read_before_the_events_are(fresh_database: Path, steps: list[Step]) -> None:
-    async def scenario(history: Play) -> None:
-        await (await history.start()).close()
-        for step in steps:
-            await history.do(step)
-        await history.finish()
-        assert history.found() == history.server.expected()
-
-    play(fresh_database, scenario)
+    follow(fresh_database, steps)
 
 
 @CONFIG
