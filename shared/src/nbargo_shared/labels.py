@@ -13,6 +13,9 @@ DEFINITION_LABEL: Final = "nbargo/definition-id"
 JOB_ANNOTATION: Final = "nbargo/job"
 DEFINITION_ANNOTATION: Final = "nbargo/definition"
 STOP_ANNOTATION: Final = "nbargo/stop-requested"
+REQUEST_ANNOTATION: Final = "nbargo/request"
+"""Annotation with a random id of the request that created the object: by it, and by nothing that two requests could
+have in common, a submitter knows an object for its own when the answer was lost."""
 
 # Argo's own, which nbargo reads and never selects on.
 COMPLETED_LABEL: Final = "workflows.argoproj.io/completed"

@@ -257,7 +257,7 @@ class Definitions:
         if record.schedule is None:
             await asyncio.to_thread(self._versions.write, record)
             return
-        await create_once(self._cluster, cron, annotation=labels.DEFINITION_ANNOTATION, resource=CRON_WORKFLOWS)
+        await create_once(self._cluster, cron, resource=CRON_WORKFLOWS)
 
     async def _new_input(self, model: UpdateJobDefinition, there: DefinitionRecord) -> tuple[Path | None, Members]:
         """Return a new notebook and the members that it changes; none if it is the one that is there."""

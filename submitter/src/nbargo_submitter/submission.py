@@ -108,7 +108,7 @@ class Submitter:
 
     async def _create(self, submission: Submission) -> None:
         try:
-            await create_once(self._cluster, submission.manifest, annotation=labels.JOB_ANNOTATION)
+            await create_once(self._cluster, submission.manifest)
         except ClusterConflictError:
             if submission.record.idempotency_token:
                 raise IdempotencyTokenError(submission.record.idempotency_token) from None

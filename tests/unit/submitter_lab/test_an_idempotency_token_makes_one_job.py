@@ -3,7 +3,9 @@ import os
 import sqlite3
 import uuid
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -63,17 +65,28 @@ async def no_watcher() -> bool:
     return False
 
 
-async def test_from_two_homes_the_cluster_decides_and_only_the_winner_keeps_files(bench: Bench, tmp_path: Path) -> None:
+@pytest.fixture
+async def other(bench: Bench, tmp_path: Path) -> AsyncIterator[Bench]:
+    """Another home of the user: another file system, the same cluster."""
     other = Bench(tmp_path / "other")
     (other.folder / "kubeconfig").symlink_to(bench.server.kubeconfig)
-    other.notebook()
-    bench.notebook()
-    submit = [home.scheduler(wait_seconds=0.0) for home in (bench, other)]
-    submit[1].supervisor.run_once = no_watcher  # type: ignore[method-assign] # as above
+    yield other
+    await other.close()
+
+
+async def test_from_two_homes_the_cluster_decides_and_only_the_winner_keeps_files(
+    bench: Bench, other: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    same = SimpleNamespace(time_ns=lambda: 1_763_974_800_000_000_000)
+    monkeypatch.setattr("nbargo_submitter.scheduler.time", same)  # in one millisecond: the two records are the same
+    submit = []
+    for home in (bench, other):
+        home.notebook()
+        submit.append(home.scheduler(wait_seconds=0.0))
+        submit[-1].supervisor.run_once = no_watcher  # type: ignore[method-assign] # as above
     counted = await outcomes(*(one.create_job(request(idempotency_token=TOKEN)) for one in submit))
     assert counted == {ID: 1, "IdempotencyTokenError": 1}
     assert sorted([len(bench.staged()), len(other.staged())]) == [0, 2]
-    await other.close()
 
 
 async def test_what_a_crash_before_the_create_left_does_not_block_the_token(bench: Bench) -> None:
