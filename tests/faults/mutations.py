@@ -77,6 +77,8 @@ MUTATIONS: Final = (
              "every DELETED is a deletion"),
     Mutation("P08", "outcomes.py", "    return outcome if outcome.job_id == job_id else None", "    return None",
              "outcome files are not believed"),
+    Mutation("P08", "checkpoints.py", "self._held[scope] = object()", "self._held.pop(scope, None)",
+             "a list's checkpoint is written before the look through the files"),
     Mutation("P09", "decide.py", "_RELISTED: Final = frozenset({What.EXPIRED, ", "_RELISTED: Final = frozenset({",
              "it watches again from the version that has expired"),
     Mutation("P09", "decide.py", "paged=history.expiries <= 1,", "paged=True,",

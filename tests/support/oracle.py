@@ -4,10 +4,6 @@ It is written from `nbargo_shared.status` and the objects' JSON alone, and knows
 row. Where an object is gone together with what nobody else keeps (the message of a run that ran out of memory, the fact
 of a stop), a row may be as the last body says, or as the outcome file says: whoever followed saw more than whoever was
 not there. Of what is still there, and of what left its end in its file, there is one truth.
-
-A job that is gone, that no watcher saw, and whose file still says that it runs has a row after the next complete list:
-a watcher that is killed between a list and its look through the files leaves that to the one after it, which goes on
-from the list's checkpoint.
 """
 
 import sqlite3
@@ -62,8 +58,7 @@ def allowed_rows(job: Job) -> list[Told | None]:
         return [None]
     if not job.gone:
         return [_of_body(job, job.last, gone=False)]
-    file = next((attempt.outcome for attempt in reversed(job.attempts) if attempt.outcome), None)
-    allowed: list[Told | None] = [None] if file is None or file.state is State.RUNNING else []
+    allowed: list[Told | None] = []
     for attempt in reversed(job.attempts):
         allowed.append(_of_body(job, attempt, gone=True))
         if attempt.outcome is not None:
@@ -74,7 +69,7 @@ def allowed_rows(job: Job) -> list[Told | None]:
                 return allowed
             # A retry from the archive that nobody saw: its file may as well be that of a resubmitted copy.
         # An attempt that never ran leaves nothing: whoever did not see it believes the one before.
-    return allowed
+    return allowed if any(attempt.outcome for attempt in job.attempts) else [*allowed, None]
 
 
 def _of_body(job: Job, attempt: Attempt, *, gone: bool) -> Told:

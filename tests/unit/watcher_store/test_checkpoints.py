@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from anyio import CancelScope
 
-from nbargo_shared.errors import DatabaseError
+from nbargo_shared.errors import DatabaseError, FilesError
 from nbargo_watcher.evidence import Change
 from nbargo_watcher.model import Event
+from nbargo_watcher.outcomes import Scan
 from nbargo_watcher.store import Checkpoint, Store, Version
 from unit.watcher_store.world import JOB, OBJECT, OUTCOME, RUNNING, SCOPE, SUCCEEDED, World, delete, of_job, see
 
@@ -60,7 +61,56 @@ async def test_a_list_moves_the_checkpoint(world: World) -> None:
         await projector.page(SCOPE, [RUNNING])
         assert await projector.checkpoint(SCOPE) is None
         await projector.listed(SCOPE, uids=frozenset({RUNNING.uid}), resource_version="44")
-        assert world.sql("SELECT resource_version FROM nbargo_checkpoint")[0][0] == "44"
+        assert await projector.checkpoint(SCOPE) == "44"
+
+
+async def test_what_a_list_moved_is_in_the_file_after_the_look_through_the_outcome_files(world: World) -> None:
+    async with world.projector() as projector:
+        await projector.listed(SCOPE, uids=frozenset(), resource_version="5")
+        await see(projector, OBJECT, RUNNING)
+        assert world.status() == "IN_PROGRESS"
+        assert world.sql("SELECT * FROM nbargo_checkpoint") == []
+        assert await projector.checkpoint(SCOPE) == "20"
+    async with world.projector() as projector:  # an orderly end before the look does not write it, either
+        assert await projector.checkpoint(SCOPE) is None
+        await projector.listed(SCOPE, uids=frozenset({RUNNING.uid}), resource_version="21")
+        await see(projector, SUCCEEDED)
+        await projector.sweep()
+        assert world.sql("SELECT resource_version FROM nbargo_checkpoint")[0][0] == "30"
+
+
+async def test_a_list_that_ends_during_the_look_waits_for_the_next_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.projector() as projector:
+        await projector.listed(SCOPE, uids=frozenset(), resource_version="5")
+        await see(projector, RUNNING)
+        with monkeypatch.context() as patch:
+            step = Scan.step
+
+            async def listing(scan: Scan) -> list[str]:
+                await projector.listed(SCOPE, uids=frozenset({RUNNING.uid}), resource_version="25")
+                return await step(scan)
+
+            patch.setattr(Scan, "step", listing)
+            await projector.sweep()
+        assert world.sql("SELECT * FROM nbargo_checkpoint") == []
+        await projector.sweep()
+        assert world.sql("SELECT resource_version FROM nbargo_checkpoint")[0][0] == "25"
+
+
+async def test_a_look_that_fails_writes_no_checkpoint(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(_: Scan) -> list[str]:
+        raise FilesError("The volume does not answer")
+
+    async with world.projector() as projector:
+        await projector.listed(SCOPE, uids=frozenset(), resource_version="5")
+        await see(projector, RUNNING)
+        with monkeypatch.context() as patch:
+            patch.setattr(Scan, "step", away)
+            with pytest.raises(FilesError):
+                await projector.sweep()
+        assert world.sql("SELECT * FROM nbargo_checkpoint") == []
 
 
 async def test_replayed_events_leave_the_file_as_it_is(world: World) -> None:

@@ -153,7 +153,9 @@ def follow(fresh: Path, steps: list[Step]) -> None:
     """Play a history from an empty cluster on, deliver every event in the end, and hold the rows to the oracle."""
 
     async def scenario(history: Play) -> None:
-        await (await history.start()).close()  # with a checkpoint in the file, nothing goes by unseen
+        projector = await history.start()
+        await projector.sweep()
+        await projector.close()  # with a checkpoint in the file, nothing goes by unseen
         for step in steps:
             await history.do(step)
         await history.finish()

@@ -98,7 +98,9 @@ async def test_an_empty_list_is_not_believed_at_once(world: World) -> None:
 async def test_a_restart_while_a_list_is_not_believed_has_to_list_again(world: World) -> None:
     async with world.projector() as projector:
         await relist(projector, *MANY)
+        await projector.sweep()
         await relist(projector, version="200")
+        await projector.sweep()
         await see(projector, replace(BYSTANDER, resource_version="205"))
     async with world.projector() as projector:
         assert await projector.checkpoint(SCOPE) == "100"

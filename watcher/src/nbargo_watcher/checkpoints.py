@@ -1,6 +1,11 @@
-"""Up to which resourceVersion the rows of each stream are true: in memory, and now and then in the file."""
+"""Up to which resourceVersion the rows of each stream are true: in memory, and now and then in the file.
 
-from collections.abc import Callable
+What a list alone can tell, that a job which nobody saw is gone, is written by the look through the outcome files after
+it. Until that look has ended, the list's checkpoint and those after it are kept in memory: whoever is killed in between
+does not go on from them.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from nbargo_watcher.store import Checkpoint, Store
@@ -29,6 +34,7 @@ class Checkpoints:
         self._stored: dict[str, str] = {}
         self._written_at = monotonic()
         self._dirty: set[str] = set()
+        self._held: dict[str, object] = {}
 
     async def find(self, scope: str) -> str | None:
         """Return a stream's checkpoint, or None if there is none that is ours."""
@@ -49,6 +55,29 @@ class Checkpoints:
         pending = self._pending.get(scope)
         return pending.resource_version if pending else self._stored.get(scope, "")
 
+    def hold(self, scope: str) -> None:
+        """Keep a stream's checkpoints in memory until the look through the files that follows has ended."""
+        self._held[scope] = object()
+
+    def held(self) -> Mapping[str, object]:
+        """Return what is held now, for `release`."""
+        return dict(self._held)
+
+    async def release(self, held: Mapping[str, object]) -> None:
+        """Let the streams' checkpoints go to the file again, but for those that were held anew since.
+
+        Args:
+            held: What was held when the look through the files began.
+        """
+        for scope, mark in held.items():
+            if self._held.get(scope) is mark:
+                del self._held[scope]
+        await self._flush_if_due()
+
+    def writable(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
+        """Return a checkpoint that may go to the file with the rows, or None."""
+        return None if checkpoint is None or checkpoint.scope in self._held else checkpoint
+
     def committed(self, scope: str, checkpoint: Checkpoint | None) -> None:
         """Note that rows of a stream were written, and which checkpoint with them."""
         self._dirty.add(scope)
@@ -63,9 +92,7 @@ class Checkpoints:
             self._pending.pop(scope, None)
             return
         self._pending[scope] = checkpoint
-        due = self._monotonic() - self._written_at >= CHECKPOINT_INTERVAL
-        if scope in self._dirty or (due and self._keeps):
-            await self._flush()
+        await self._flush_if_due()
 
     def take_commits(self) -> int:
         """Return how many transactions were written for the sake of checkpoints alone since the last time."""
@@ -77,8 +104,13 @@ class Checkpoints:
         if self._pending and self._keeps and not self._store.dry_run:
             await self._flush()
 
+    async def _flush_if_due(self) -> None:
+        due = self._keeps and self._monotonic() - self._written_at >= CHECKPOINT_INTERVAL
+        if due or not self._dirty.isdisjoint(self._pending.keys() - self._held.keys()):
+            await self._flush()
+
     async def _flush(self) -> None:
-        for checkpoint in list(self._pending.values()):
+        for checkpoint in list(filter(self.writable, self._pending.values())):
             await self._store.commit((), checkpoint, version=None)
             self._commits += 1
             self._wrote(checkpoint)

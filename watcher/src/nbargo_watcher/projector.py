@@ -152,10 +152,12 @@ class Projector:
         await self._take(scope, (of_object(scope, observed) for observed in ours), None)
 
     async def listed(self, scope: str, *, uids: frozenset[str], resource_version: str, unread: int = 0) -> None:
-        """Take the end of a complete list: whatever is not among *uids* is gone. Moves the checkpoint."""
+        """Take the end of a complete list: what it lacks is gone. The checkpoint in the file waits for `sweep`."""
         live, vanished = await self._diff(scope, uids)
         hold = self._brake.check(scope, live=live, vanished=len(vanished), now=self._clocks.monotonic())
         absent = () if hold else self._absences(scope, vanished, resource_version)
+        if self._rules(scope) is self._jobs_rules:
+            self._checkpoints.hold(scope)
         await self._take(scope, absent, self._checkpoint(scope, resource_version))
         if not hold and self._rules(scope) is self._jobs_rules:
             self._listed_at[scope] = 0 if unread else self._now()  # what cannot be read may be any job's
@@ -179,13 +181,15 @@ class Projector:
         Raises:
             FilesError: The volume did not answer.
         """
-        scan = self._files.scan()
+        held, scan = self._checkpoints.held(), self._files.scan()
         while job_ids := await scan.step():
             loaded = await self._store.load(JOBS, job_ids)
             wanted = [job_id for job_id in job_ids if _wants_file(loaded.known[job_id])]
             outcomes = await self._files.read(wanted)
             found = (self._of_outcome(outcome, loaded.known[job_id]) for job_id, outcome in outcomes.items())
             await self._take("", filter(None, found), None)
+        await self._checkpoints.release(held)
+        self.tally.commits += self._checkpoints.take_commits()
 
     async def again(self) -> int:
         """Take up what Argo's archive could not be asked about before, and return how many jobs are still left.
@@ -279,6 +283,7 @@ class Projector:
     async def _commit(
         self, scope: str, changes: list[AnyChange], checkpoint: Checkpoint | None, version: Version
     ) -> bool:
+        checkpoint = self._checkpoints.writable(checkpoint)
         if not await self._store.commit(changes, checkpoint, version=version):
             return False
         self.tally.commits += 1
