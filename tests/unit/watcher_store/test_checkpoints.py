@@ -99,6 +99,29 @@ async def test_a_list_that_ends_during_the_look_waits_for_the_next_one(
         assert world.sql("SELECT resource_version FROM nbargo_checkpoint")[0][0] == "25"
 
 
+async def test_a_bookmark_that_comes_while_the_one_before_is_written_stays_in_memory(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = Store.commit
+    async with world.projector() as projector:
+        await projector.events("workflows/other", [], resource_version="5")
+        await projector.listed(SCOPE, uids=frozenset(), resource_version="6")
+
+        async def another_comes(self: Store, changes: Any, checkpoint: Checkpoint, *, version: Version | None) -> bool:
+            written = await commit(self, changes, checkpoint, version=version)
+            if checkpoint.scope == SCOPE:
+                monkeypatch.setattr(Store, "commit", commit)
+                await projector.events(SCOPE, [], resource_version="7")
+            return written
+
+        monkeypatch.setattr(Store, "commit", another_comes)
+        world.monotonic += 300
+        await projector.sweep()
+        stored = world.sql("SELECT resource_version FROM nbargo_checkpoint ORDER BY 1")
+        assert [row[0] for row in stored] == ["5", "6"]
+        assert await projector.checkpoint(SCOPE) == "7"
+
+
 async def test_a_look_that_fails_writes_no_checkpoint(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(_: Scan) -> list[str]:
         raise FilesError("The volume does not answer")

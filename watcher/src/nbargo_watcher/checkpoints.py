@@ -82,6 +82,7 @@ class Checkpoints:
         """Note that rows of a stream were written, and which checkpoint with them."""
         self._dirty.add(scope)
         if checkpoint is not None:
+            self._pending.pop(scope, None)
             self._wrote(checkpoint)
 
     async def advance(self, scope: str, checkpoint: Checkpoint) -> None:
@@ -113,10 +114,11 @@ class Checkpoints:
         for checkpoint in list(filter(self.writable, self._pending.values())):
             await self._store.commit((), checkpoint, version=None)
             self._commits += 1
+            if self._pending.get(checkpoint.scope) is checkpoint:  # not one that came meanwhile
+                del self._pending[checkpoint.scope]
             self._wrote(checkpoint)
 
     def _wrote(self, checkpoint: Checkpoint) -> None:
-        self._pending.pop(checkpoint.scope, None)
         self._stored[checkpoint.scope] = checkpoint.resource_version
         self._dirty.discard(checkpoint.scope)
         self._written_at = self._monotonic()
