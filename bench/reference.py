@@ -101,7 +101,7 @@ def submissions(turns: int) -> dict[str, Any]:
     """Submit in turns; return pods, milliseconds and memory."""
     with both(runs=False) as pair:
         sides = {"ours": pair.ours, "theirs": pair.theirs}
-        memory = {who: {"idle": mib(lab.pid)} for who, lab in sides.items()}
+        memory = {who: {"idle": round(lab.idle_mib, 1)} for who, lab in sides.items()}
         memory["ours"]["watcher, idle"] = mib(pair.watcher)
         taken: dict[str, list[dict[str, float]]] = {who: [] for who in sides}
         jobs, definitions = {}, {}
@@ -234,7 +234,7 @@ def idle() -> float:
         tempfile.TemporaryDirectory() as root,
         labs.lab(Place(Path(root)), stage.reference(), config=STOCK, environment={}) as lab,
     ):
-        return mib(lab.pid)
+        return round(lab.idle_mib, 1)
 
 
 def main() -> None:

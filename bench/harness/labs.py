@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 from harness import argoserver, stage
-from memory import make_account
+from memory import make_account, resident
 
 from nbargo_local.demo.place import Place, free_port
 
@@ -93,13 +93,15 @@ class Lab:
         place: Its folders.
         client: A client with its token.
         pid: Its process.
-        environment: Name of the first environment that it offers.
+        environment: Name of the first environment that it offers. It was asked for as the form asks when it is opened.
+        idle_mib: Resident memory of its process before that was asked, MiB.
     """
 
     place: Place
     client: httpx.Client
     pid: int
     environment: str
+    idle_mib: float
 
     def submit(self) -> tuple[str, int, int]:
         """Submit the notebook; return the job's id, and the monotonic times before and after, nanoseconds."""
@@ -144,8 +146,10 @@ def lab(
         running(command, place, "lab", variables) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}/", headers=headers, timeout=60, trust_env=False) as client,
     ):
-        first, *_ = wait_for(client, log=place.logs / "lab")
-        yield Lab(place=place, client=client, pid=process.pid, environment=first["name"])
+        wait_for(client, log=place.logs / "lab")
+        idle = resident(process.pid)
+        first, *_ = client.get("scheduler/runtime_environments").raise_for_status().json()
+        yield Lab(place=place, client=client, pid=process.pid, environment=first["name"], idle_mib=idle)
 
 
 @contextmanager
@@ -165,16 +169,16 @@ def running(
             process.terminate()
 
 
-def wait_for(client: httpx.Client, *, log: Path) -> list[dict[str, Any]]:
-    """Wait until a server answers for jupyter-scheduler; return the environments that it offers."""
+def wait_for(client: httpx.Client, *, log: Path) -> None:
+    """Wait until a server answers for jupyter-scheduler."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         try:
-            found: list[dict[str, Any]] = client.get("scheduler/runtime_environments").raise_for_status().json()
+            client.get("scheduler/jobs", params={"max_items": 1}).raise_for_status()
         except (httpx.TransportError, httpx.HTTPStatusError):
             time.sleep(0.1)
             continue
-        return found
+        return
     sys.exit(log.read_text(encoding="utf-8")[-2000:])
 
 
