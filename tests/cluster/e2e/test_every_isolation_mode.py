@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cluster.access import unique
 from cluster.labs import Labs
 from support import notebooks as make
 from support.waiting import eventually
@@ -109,8 +110,9 @@ def test_a_namespace_for_each_user(
 ) -> None:
     # Argo and the process node see to one namespace: it is cut into a prefix and a user.
     prefix, user = cluster.namespace[:2], cluster.namespace[2:]
-    cluster.api.ensure("/api/v1/namespaces", {"metadata": {"name": "jhub"}})
+    hub = unique("hub")
+    cluster.api.create("/api/v1/namespaces", {"metadata": {"name": hub}})
     values = ["isolation=namespace", f"namespacePrefix={prefix}", f"users={{{user}}}"]
     accounts = ["serviceAccounts.user=own", "serviceAccounts.job=own-job"]
-    labs = install("namespaces", *values, *accounts, namespace="jhub")
+    labs = install("namespaces", *values, *accounts, namespace=hub)
     run_stop_delete_and_schedule(start(labs, tmp_path_factory.mktemp("home"), user=user, server="named"))
