@@ -15,6 +15,7 @@ from nbargo_shared import labels
 from nbargo_watcher import store as store_module
 from support.faulty import Faulty, faulty
 from support.following import Follower, make_database
+from support.half_commit import leave_half_a_commit
 from support.jobs import NAMESPACE, job_id
 
 EVENTS = 100
@@ -95,6 +96,16 @@ async def pragma(follower: Follower, text: str) -> None:
     for connection in follower.life.connections:
         if connection._running:
             await connection.execute_fetchall(f"PRAGMA {text}")
+
+
+async def test_half_a_commit_that_a_killed_program_left() -> None:
+    async with faulty() as it:
+        it.run(1)
+        leave_half_a_commit(it.scene.database)
+        follower = await it.following()
+        happens(it)
+        leave_half_a_commit(it.scene.database)
+        await mended(it, follower, lists=1)
 
 
 async def test_a_file_in_the_databases_place_is_filled_from_the_cluster() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 import stat
 from contextlib import closing
 from functools import partial
@@ -19,6 +18,7 @@ from packaging.utils import canonicalize_name
 from cluster.programs import free_port
 from images import container
 from images.container import HOME, Container
+from nbargo_shared.database import open_to_read
 from support.jobs import USER
 from support.waiting import eventually
 
@@ -48,7 +48,7 @@ def sidecar(watcher_image: Built, home: Path, cluster: Cluster) -> Container:
 
 
 def rows(home: Path) -> dict[str, str]:
-    with closing(sqlite3.connect(f"file:{home / DATABASE}?mode=ro", uri=True)) as connection:
+    with closing(open_to_read(home / DATABASE)) as connection:
         return dict(connection.execute("SELECT job_id, status FROM jobs").fetchall())
 
 

@@ -308,8 +308,8 @@ async def scene(*, window: int = 1000, middlewares: Sequence[Middleware] = (), p
     )
     connect = store_module._connect
 
-    def connected(path: Path, *, read_only: bool) -> aiosqlite.Connection:
-        made = connect(path, read_only=read_only)
+    def connected(path: Path) -> aiosqlite.Connection:
+        made = connect(path)
         if (life := _LIFE.get()) is not None:
             life.connections.append(made)
         return made

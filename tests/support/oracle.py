@@ -6,13 +6,13 @@ of a stop), a row may be as the last body says, or as the outcome file says: who
 not there. Of what is still there, and of what left its end in its file, there is one truth.
 """
 
-import sqlite3
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from nbargo_shared import labels
+from nbargo_shared.database import open_to_read
 from nbargo_shared.outcome import Outcome, State
 from nbargo_shared.status import Observation, Status, Verdict, of_missing, of_workflow
 from support.jobs import ENDED, Attempt, Job, Jobs, Json
@@ -36,7 +36,7 @@ _QUERY: Final = f"SELECT job_id, {', '.join(Told._fields)} FROM jobs"  # noqa: S
 
 def rows(database: Path) -> dict[str, Told]:
     """Return what the database says, by job id."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
+    with closing(open_to_read(database, timeout=30)) as connection:
         return {row[0]: Told(*row[1:]) for row in connection.execute(_QUERY)}
 
 

@@ -19,6 +19,7 @@ import yaml
 
 from nbargo_local.demo.place import NAMESPACE, Place, free_port
 from nbargo_shared import labels
+from nbargo_shared.database import open_to_read
 from nbargo_shared.identity import user_label
 from nbargo_shared.tables import HEARTBEAT_TABLE
 from support.programs import Program
@@ -160,7 +161,7 @@ class Stack:
         return self._table("job_definitions", key="job_definition_id")
 
     def _table(self, name: str, *, key: str) -> dict[str, dict[str, Any]]:
-        with closing(sqlite3.connect(f"file:{self.place.database}?mode=ro", uri=True)) as connection:
+        with closing(open_to_read(self.place.database)) as connection:
             connection.row_factory = sqlite3.Row
             return {row[key]: dict(row) for row in connection.execute(f"SELECT * FROM {name}")}  # noqa: S608 - ours
 
@@ -170,7 +171,7 @@ class Stack:
     def heartbeats(self) -> list[int]:
         """When each watcher last said that it lives; none before the first."""
         try:
-            with closing(sqlite3.connect(f"file:{self.place.database}?mode=ro", uri=True)) as connection:
+            with closing(open_to_read(self.place.database)) as connection:
                 return [row[0] for row in connection.execute(f"SELECT beat_at FROM {HEARTBEAT_TABLE}")]  # noqa: S608 - our own name
         except sqlite3.OperationalError:
             return []

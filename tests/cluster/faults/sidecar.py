@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import httpx
 
 from cluster.faults.jobs import USER
 from cluster.programs import Program, free_port
+from nbargo_shared.database import open_to_read
 from support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Sidecar:
 
     def rows(self) -> dict[str, str]:
         """Return the status of each job."""
-        with closing(sqlite3.connect(f"file:{self.folder / 'scheduler.sqlite'}?mode=ro", uri=True)) as connection:
+        with closing(open_to_read(self.folder / "scheduler.sqlite")) as connection:
             return dict(connection.execute("SELECT job_id, status FROM jobs").fetchall())
 
     def wait_for_rows(self, expected: dict[str, str], *, seconds: float = RECOVERY_SECONDS) -> None:

@@ -7,6 +7,7 @@ import time
 from contextlib import closing
 from typing import Final
 
+from nbargo_shared.database import open_to_read
 from nbargo_shared.tables import FRESH_FOR, HEARTBEAT_TABLE
 from nbargo_watcher.settings import Settings
 
@@ -43,9 +44,8 @@ def _ask(port: int) -> tuple[bool, str]:
 
 
 def _beats(settings: Settings) -> tuple[bool, str]:
-    uri = f"{settings.database.absolute().as_uri()}?mode=ro"
     try:
-        with closing(sqlite3.connect(uri, uri=True, timeout=TIMEOUT)) as connection:
+        with closing(open_to_read(settings.database, timeout=TIMEOUT)) as connection:
             rows = connection.execute(f"SELECT MAX(beat_at) FROM {HEARTBEAT_TABLE}")  # noqa: S608 - a constant
             latest = rows.fetchone()[0]
     except sqlite3.Error as error:

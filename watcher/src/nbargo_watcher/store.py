@@ -18,6 +18,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 import aiosqlite
 from anyio import CancelScope, Lock, sleep, to_thread
 
+from nbargo_shared.database import uri
 from nbargo_shared.errors import DatabaseError
 from nbargo_shared.tables import FRESH_FOR, HEARTBEAT_TABLE, PROJECTED_TABLE
 from nbargo_watcher import schema
@@ -98,7 +99,7 @@ class Store:
         async with AsyncExitStack() as stack:
             with translated(self._path):
                 self._inode = await _existing(self._path)
-                self._connection = await stack.enter_async_context(_connect(self._path, read_only=self._dry_run))
+                self._connection = await stack.enter_async_context(_connect(self._path))
                 await self._connection.execute(f"PRAGMA cache_size = -{CACHE}")
                 await schema.check_tables(self._connection)
                 await self._prepare()
@@ -211,6 +212,7 @@ class Store:
         missing = await schema.missing_tables(self._connection)
         if self._dry_run:
             await self._on_thread(lambda connection: schema.make_tables(connection, missing, temporary=True))
+            await self._connection.execute("PRAGMA query_only = ON")
         elif missing or self._rebuild:
             await self._transact(lambda connection: self._make(connection, missing))
 
@@ -313,7 +315,7 @@ async def _obstacle(path: Path) -> DatabaseError | None:
     try:
         await _existing(path)
         with translated(path):
-            async with _connect(path, read_only=True) as connection:
+            async with _connect(path) as connection:
                 await schema.check_tables(connection)
     except DatabaseError as error:
         return error
@@ -325,10 +327,8 @@ def _data_version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
-def _connect(path: Path, *, read_only: bool) -> aiosqlite.Connection:
-    mode = "ro" if read_only else "rw"
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT)
+def _connect(path: Path) -> aiosqlite.Connection:
+    return aiosqlite.connect(uri(path), uri=True, isolation_level=None, timeout=BUSY_TIMEOUT)
 
 
 async def _existing(path: Path) -> tuple[int, int]:

@@ -6,6 +6,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from nbargo_shared.database import open_to_read
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -23,10 +25,10 @@ def read(database: Path) -> dict[str, Row]:
     """Return all jobs by id; none while the database is not there.
 
     Args:
-        database: jupyter-scheduler's file. It is opened for reading only.
+        database: jupyter-scheduler's file. Nothing is changed in it.
     """
     try:
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        with closing(open_to_read(database)) as connection:
             cursor = connection.execute("SELECT job_id, name, status, status_message, start_time, end_time FROM jobs")
             names = [column[0] for column in cursor.description]
             rows = [Row(**dict(zip(names, values, strict=True))) for values in cursor]
