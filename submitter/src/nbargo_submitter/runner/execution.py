@@ -16,6 +16,7 @@ from .texts import clean
 if TYPE_CHECKING:
     from .log import Log
 
+STARTS = 3  # of a kernel whose port another program took
 START_TIMEOUT = 300  # seconds until a kernel must answer: from a cold network volume it needs minutes
 NATIVE = "python3"  # what ipykernel calls the environment's own kernel
 
@@ -30,17 +31,7 @@ def execute(run: Run, log: Log) -> None:
     limit = Limit(run.timeout)
     try:
         with limit:
-            papermill.execute_notebook(
-                literal(run.input),
-                literal(run.executed),
-                parameters=run.parameters,
-                kernel_name=kernel,
-                language=language,
-                cwd=str(run.directory),
-                log_output=True,
-                progress_bar=False,
-                start_timeout=START_TIMEOUT,
-            )
+            run_cells(run, log, kernel_name=kernel, language=language)
     except Exception as error:
         if limit.is_over:
             text = f"the run took longer than its limit of {spoken(limit.seconds or 0)}"
@@ -49,6 +40,34 @@ def execute(run: Run, log: Log) -> None:
             raise of_cell(error) from error
         LOG.info("papermill could not run the notebook", exc_info=True)
         raise reasons.of_papermill(run, error, kernel=kernel, kills=kills, recent=list(log.recent)) from error
+
+
+def run_cells(run: Run, log: Log, **kernel: str | None) -> None:
+    """Start a kernel and run all cells; raises what papermill raises.
+
+    jupyter_client draws a kernel's ports some time before the kernel binds them. Where pods share a network (on one
+    machine, or with hostNetwork) another kernel may take one meanwhile, and this one ends:
+    https://github.com/jupyter/jupyter_client/issues/487.
+    """
+    papermill = load("papermill")
+    for start in range(1, STARTS + 1):
+        try:
+            papermill.execute_notebook(
+                literal(run.input),
+                literal(run.executed),
+                parameters=run.parameters,
+                cwd=str(run.directory),
+                log_output=True,
+                progress_bar=False,
+                start_timeout=START_TIMEOUT,
+                **kernel,
+            )
+        except RuntimeError as error:
+            if start == STARTS or not reasons.is_port_taken(error, list(log.recent)):
+                raise
+            LOG.info("Another program took a port of the kernel, which is started again")
+        else:
+            return
 
 
 def of_cell(error: Any) -> RunError:

@@ -58,7 +58,7 @@ def of_papermill(run: Run, error: Exception, kernel: str, kills: int, recent: It
     name, text = type(error).__name__, str(error)
     if name == "DeadKernelError":
         return _dead_kernel(run, kills)
-    if isinstance(error, RuntimeError) and text.startswith("Kernel died before"):
+    if _is_stillborn(error):
         return RunError("DeadKernelError", f"the kernel {kernel} ended while it started: {_start(recent)}")
     if isinstance(error, RuntimeError) and text.startswith("Kernel didn't respond"):
         return RunError("TimeoutError", f"the kernel {kernel} was started and does not answer: {text}")
@@ -67,6 +67,15 @@ def of_papermill(run: Run, error: Exception, kernel: str, kills: int, recent: It
     if isinstance(error, OSError) and error.errno in {*VOLUME, errno.ENOENT, errno.EACCES, errno.EPERM}:
         return of_volume(run, error)
     return RunError(name, text)
+
+
+def is_port_taken(error: Exception, recent: Iterable[str]) -> bool:
+    """Return whether a kernel ended because another program listens on a port that was to be its own."""
+    return _is_stillborn(error) and any("Address already in use" in line for line in recent)
+
+
+def _is_stillborn(error: Exception) -> bool:
+    return isinstance(error, RuntimeError) and str(error).startswith("Kernel died before")
 
 
 def _dead_kernel(run: Run, kills: int) -> RunError:
