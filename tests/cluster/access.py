@@ -128,6 +128,16 @@ class Workflows:
         """Return the pod of a Workflow as soon as its containers run."""
         return self._wait_pod(name, {"Running"})
 
+    def wait_running_node(self, name: str) -> Json:
+        """Return a Workflow as soon as Argo knows that its pod runs: one that it does not know of it cannot stop."""
+
+        def check() -> Json | None:
+            found = self.get(name)
+            nodes = found.get("status", {}).get("nodes", {}).values()
+            return found if any((node["type"], node["phase"]) == ("Pod", "Running") for node in nodes) else None
+
+        return wait_until(f"a pod of {name} runs as Argo sees it", check)
+
     def wait_ended_pod(self, name: str) -> Json:
         """Return the pod of a Workflow as soon as its containers have ended."""
         return self._wait_pod(name, {"Succeeded", "Failed"})

@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test time for servers that start again, and let the longest files begin, the busiest ones end."""
     for item in items:
         if item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(180))
+            item.add_marker(pytest.mark.timeout(360))
     items.sort(key=lambda item: (_LAST in item.nodeid, not any(name in item.nodeid for name in _FIRST)))
 
 

@@ -18,7 +18,8 @@ import httpx
 import yaml
 
 from cluster.kube import ARGO, ApiError, Kube, wait_until
-from cluster.programs import Program, free_port
+from cluster.programs import Program
+from support.ports import free_port
 
 if TYPE_CHECKING:
     from cluster.build import Toolchain

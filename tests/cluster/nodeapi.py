@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from cluster.podplay import Pod, Reference
 
 RETRY_SECONDS = 0.5
+# What a server answers while it comes up, besides 5xx, and for how long that is believed to be why.
+COMING_UP = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
+COMING_UP_SECONDS = 30.0
 # What a status or a result meets when its pod or workflow was deleted meanwhile.
 GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 DEFAULT_ACCOUNT = "default"
@@ -50,8 +53,10 @@ class Api:
             whose token this is.
 
         Raises:
-            RuntimeError: The server refused it.
+            RuntimeError: The server refused it, and had been up for long enough to know.
         """
+        clock = asyncio.get_running_loop().time
+        up = clock() + COMING_UP_SECONDS
         headers = {"Content-Type": "application/merge-patch+json" if method == "PATCH" else "application/json"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -65,7 +70,8 @@ class Api:
                         return found
                     if answer.status in gone:
                         return None
-                    if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    coming_up = answer.status in COMING_UP and clock() < up
+                    if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and not coming_up:
                         raise RuntimeError(f"{method} {path}: {text}")
             except aiohttp.ClientError as error:
                 log(f"{method} {path}: {error!r}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,13 +20,6 @@ TAIL_LINES = 15
 
 class ProgramError(Exception):
     """A program of the control plane ended, or did not become ready; with the end of its log."""
-
-
-def free_port() -> int:
-    """Return a port of the loopback address that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @dataclass(slots=True)
@@ -76,7 +68,7 @@ class Program:
         if self.process is not None and self.process.poll() is not None:
             raise ProgramError(f"{self.name} ended with {self.process.returncode}\n{self.tail()}")
 
-    def wait_ready(self, ready: Callable[[], bool], *, timeout: float = 30.0) -> None:
+    def wait_ready(self, ready: Callable[[], bool], *, timeout: float = 90.0) -> None:
         """Wait until a condition holds.
 
         Args:

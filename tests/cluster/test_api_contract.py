@@ -16,13 +16,20 @@ if TYPE_CHECKING:
     from contract.script import Case
 
 # The first test waits for all cases, and for the control plane if it is the first of all.
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 
 @pytest.fixture(scope="module")
 def real_answers(request: pytest.FixtureRequest, control_plane: ControlPlane) -> dict[str, Answers]:
-    """What the real server answers in the cases of this run: together, because most of them wait."""
-    return run_on_control_plane(control_plane, selected(request.session.items))
+    """What the real server answers in the cases of this run: together, because most of them wait.
+
+    A case that is answered otherwise than recorded is asked once more: a watch ends after two seconds, and a busy
+    machine may not have written by then what the watch is to see.
+    """
+    cases = selected(request.session.items)
+    answers = run_on_control_plane(control_plane, cases)
+    again = [case for case in cases if answers[case.name] != recorded(case)]
+    return answers | run_on_control_plane(control_plane, again) if again else answers
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -19,9 +19,16 @@ READ_WORKFLOWS = {
 }
 
 
+def may_list(kube: Kube, cluster: Cluster) -> bool:
+    try:
+        return bool(kube.get(cluster.collection("workflows"))["kind"] == "WorkflowList")
+    except ApiError:
+        return False
+
+
 def test_a_user_may_do_what_its_role_allows_and_no_more(cluster: Cluster) -> None:
     with Kube(cluster.user([READ_WORKFLOWS])) as kube:
-        assert kube.get(cluster.collection("workflows"))["kind"] == "WorkflowList"
+        wait_until("the role is known", lambda: may_list(kube, cluster))
         with pytest.raises(ApiError) as refused:
             kube.delete(f"{cluster.collection('workflows')}/{unique('none')}")
     assert refused.value.status == httpx.codes.FORBIDDEN

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from nbargo_local.demo.place import free_port
 from support import notebooks as make
+from support.ports import free_port
 from support.programs import Program
 from support.rest import Rest
 from support.stack import TOKEN, Stack

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from cluster.programs import free_port
 from images.container import HOME, Container
 from support.jobs import USER
+from support.ports import free_port
 from support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ import httpx
 import pytest
 from packaging.utils import canonicalize_name
 
-from cluster.programs import free_port
 from images import container
 from images.container import HOME, Container
 from nbargo_shared.database import open_to_read
 from support.jobs import USER
+from support.ports import free_port
 from support.waiting import eventually
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from jupyter_server.serverapp import ServerApp
 
-from nbargo_local.demo.place import free_port
+from support.ports import free_port
 
 T = TypeVar("T")
 _SECONDS = 60.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.waiting import eventually
 
-_GRACE_SECONDS = 15.0
+_GRACE_SECONDS = 45.0
 
 
 class Program:

@@ -17,11 +17,12 @@ from typing import Any
 import httpx
 import yaml
 
-from nbargo_local.demo.place import NAMESPACE, Place, free_port
+from nbargo_local.demo.place import NAMESPACE, Place
 from nbargo_shared import labels
 from nbargo_shared.database import open_to_read
 from nbargo_shared.identity import user_label
 from nbargo_shared.tables import HEARTBEAT_TABLE
+from support.ports import free_port
 from support.programs import Program
 from support.rest import Rest
 from support.waiting import eventually

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from support.stack import MakeStack, Stack
 
 WAITS = "Waiting for a free place: 2 of your runs may run at a time"
-SOON = 15.0
+SOON = 60.0
 
 
 CONFIG_MAP = "notebook-limits"  # as values.yaml says
@@ -75,7 +75,8 @@ def running(stack: Stack) -> str:
 
 def waiting(stack: Stack) -> str:
     job_id = stack.rest.create("short.ipynb", output_formats=["ipynb"])
-    eventually(lambda: WAITS in str(stack.rest.job(job_id)["status_message"]), what="the user reads why it waits")
+    what = "the user reads why it waits"
+    eventually(lambda: WAITS in str(stack.rest.job(job_id)["status_message"]), what=what, every=0.1)
     assert stack.rest.job(job_id)["status"] == "QUEUED"
     return job_id
 

@@ -88,8 +88,8 @@ def test_a_failing_notebook_is_tried_again_by_choice_alone(stack: Stack, rest: R
 
 def test_a_time_limit_is_the_reason_and_not_tried_again(stack: Stack, rest: Rest) -> None:
     make.write(stack.place.notebooks / "slow.ipynb", COUNT, "time.sleep(600)")
-    job_id = submit(rest, "slow.ipynb", timeout="8s", retries=1)
+    job_id = submit(rest, "slow.ipynb", timeout="20s", retries=1)
     assert rest.wait_for(job_id, "FAILED", seconds=120)["status_message"] == (
-        "TimeoutError: the run took longer than its limit of 8 seconds (cell 2)"
+        "TimeoutError: the run took longer than its limit of 20 seconds (cell 2)"
     )
     assert len(runners(stack, job_id)) == 1

@@ -75,7 +75,7 @@ def run_stop_delete_and_schedule(stack: Stack) -> None:
     for job_id in (short, patient):
         rest.delete(job_id)
     assert stack.cron_workflows() == {}
-    eventually(lambda: not stack.workflows(), what="the Workflows are gone")
+    eventually(lambda: not stack.workflows(), what="the Workflows are gone", every=0.25)
     assert rest.jobs()["jobs"] == []
 
 

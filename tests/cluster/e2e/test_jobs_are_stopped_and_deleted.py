@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from support.rest import Rest
     from support.stack import Stack
 
-KILL_SECONDS = 15.0
-ROW_SECONDS = 2.0
+KILL_SECONDS = 60.0
+ROW_SECONDS = 20.0
 
 
 def running(stack: Stack) -> tuple[str, int]:

@@ -42,7 +42,7 @@ def test_a_workflow_deleted_by_its_ttl_while_the_watcher_is_off(make_stack: Make
     stack.kill("watcher")
     failing = stack.rest.create("fails.ipynb", output_formats=["ipynb"])  # listed by `watcher --once`
     gate.touch()
-    eventually(lambda: not stack.workflows(), what="Argo has collected both Workflows")
+    eventually(lambda: not stack.workflows(), what="Argo has collected both Workflows", every=0.25)
     assert stack.rest.job(job_id)["status"] == "IN_PROGRESS"
     stack.start_watcher()
     job = stack.rest.wait_for(job_id, "COMPLETED")
@@ -121,7 +121,7 @@ def test_the_lab_and_the_watcher_killed_and_started_again_in_between(make_stack:
     assert is_running(pid)
     rest.wait_for(ending, "COMPLETED")
     rest.stop(endless)
-    wait_until_gone(pid, seconds=15)
+    wait_until_gone(pid, seconds=60)
     rest.wait_for(endless, "STOPPED")
     after = rest.create("gated.ipynb", output_formats=["ipynb"])
     rest.wait_for(after, "COMPLETED")

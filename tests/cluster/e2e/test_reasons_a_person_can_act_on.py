@@ -63,7 +63,7 @@ ENDED = {
 }
 TROUBLES = [*WAITING, *ENDED, "being-made"]
 ONE = "Waiting for a free place: 1 of your runs may run at a time"
-TOLD_SECONDS = 30.0
+TOLD_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def wait_for_message(rest: Rest, job_id: str, message: str | None) -> dict[str, 
         return bool(last["status_message"] == message)
 
     try:
-        eventually(look, what="the message is told", seconds=TOLD_SECONDS)
+        eventually(look, what="the message is told", seconds=TOLD_SECONDS, every=0.1)
     except AssertionError:
         assert last["status_message"] == message
     return last

@@ -87,7 +87,7 @@ def check_that_nothing_is_left(stack: Stack) -> None:
     assert rest.defined() == set()
     assert rest.jobs()["jobs"] == []
     assert stack.cron_workflows() == {}
-    eventually(lambda: not stack.workflows(), what="the Workflows are gone")
+    eventually(lambda: not stack.workflows(), what="the Workflows are gone", every=0.25)
     assert list(stack.place.staging.glob("*-*-*")) == []
     result = stack.once()
     assert result.returncode == 0, result.stderr

@@ -72,7 +72,7 @@ class Jobs:
         body = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": metadata, "spec": spec}
         collection = self.cluster.collection("workflows")
         insist(lambda: self.cluster.api.create(collection, body), done=HTTPStatus.CONFLICT)
-        self.uids[job] = self.cluster.api.get(self.path(job))["metadata"]["uid"]
+        insist(lambda: self.uids.update({job: self.cluster.api.get(self.path(job))["metadata"]["uid"]}))
         self.expected[job] = STATUS[""]
         return job
 
@@ -126,11 +126,11 @@ def record(job: str) -> JobRecord:
     )
 
 
-def insist(write: Callable[[], object], *, done: HTTPStatus | None = None) -> None:
-    """Write to the API server, again and again while it is away.
+def insist(ask: Callable[[], object], *, done: HTTPStatus | None = None) -> None:
+    """Ask the API server, again and again while it is away.
 
     Args:
-        write: The request. It may have been carried out although no answer came.
+        ask: The request. It may have been carried out although no answer came.
         done: The answer to a request that has been carried out before.
 
     Raises:
@@ -140,7 +140,7 @@ def insist(write: Callable[[], object], *, done: HTTPStatus | None = None) -> No
     repeated = False
     while True:
         try:
-            write()
+            ask()
         except httpx.TransportError:
             if time.monotonic() > deadline:
                 raise

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from cluster.faults.jobs import USER
-from cluster.programs import Program, free_port
+from cluster.programs import Program
 from nbargo_shared.database import open_to_read
+from support.ports import free_port
 from support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -47,7 +48,16 @@ class Sidecar:
 
     def __post_init__(self) -> None:
         place = ("--user", USER, "--db", self.folder / "scheduler.sqlite", "--staging", self.staging)
-        telling = ("--health-port", str(self.health_port), "--log-format", "json", "--log-level", "debug")
+        telling = (
+            "--health-port",
+            str(self.health_port),
+            "--log-format",
+            "json",
+            "--log-level",
+            "debug",
+            "--start-jitter",
+            "0",
+        )
         inpod = ROOT / "cluster" / "faults" / "inpod.py"
         self.program = Program(
             "watcher",

@@ -27,7 +27,7 @@ ISSUER = "https://kubernetes.default.svc"
 # kube-apiserver accepts a token for a minute after its end (go-jose's leeway), TokenRequest makes none for less than
 # ten minutes. So the test signs one with the server's own key.
 LEEWAY = 60
-GOOD_FOR = 8
+GOOD_FOR = 30
 CACHED_SECONDS = 10
 """For so long the server goes on believing a token that it has seen."""
 

@@ -18,10 +18,10 @@ import pytest
 from aiohttp import web
 from anyio import to_thread
 
-from nbargo_local.demo.place import free_port
 from nbargo_watcher import cli, parts
 from nbargo_watcher.connection import connect
 from nbargo_watcher.once import Progress
+from support.ports import free_port
 from unit.watcher_reflector.program import END, JOB, LISTED, Place, job, until
 from unit.watcher_reflector.scripted import USER, Hold, Refusal, event, failure
 

@@ -5,7 +5,7 @@ import time
 
 import aiohttp
 
-from nbargo_local.demo.place import free_port
+from support.ports import free_port
 from unit.watcher_reflector.program import JOB, LISTED, Place, job, until
 from unit.watcher_reflector.scripted import USER, Hold, Refusal, event, failure, listing
 from unit.watcher_store.argoserver import ARCHIVED, BROKEN, ArgoServer, archived

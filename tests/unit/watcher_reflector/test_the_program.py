@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import aiohttp
 
-from nbargo_local.demo.place import free_port
 from nbargo_shared.outcome import Outcome, State
+from support.ports import free_port
 from unit.watcher_reflector.program import END, JOB, POISONED, RECORD, Place, check, until
 from unit.watcher_reflector.scripted import Hold, Refusal, failure
 
