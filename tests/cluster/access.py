@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 IMAGE = "python:3.12-slim"
 COMPLETED = "workflows.argoproj.io/completed"
 WORKFLOW = "workflows.argoproj.io/workflow"
+# In which Argo begins to end a workflow, if it has not written over the stop in its cache.
+HEED_SECONDS = 2.0
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 Json = dict[str, Any]
@@ -117,6 +119,20 @@ class Workflows:
             return found if found["metadata"].get("labels", {}).get(COMPLETED) == "true" else None
 
         return wait_until(f"{name} is completed", check)
+
+    def shut_down(self, name: str, strategy: str) -> None:
+        """Ask for a Workflow's end, and once more if Argo does not heed it, as the submitter's ``Actions`` do.
+
+        Args:
+            name: The Workflow's.
+            strategy: ``Stop`` or ``Terminate``.
+        """
+        api, path = self.cluster.api, self.path(name)
+        version = api.merge(path, {"spec": {"shutdown": strategy}})["metadata"]["resourceVersion"]
+        try:
+            wait_until("heeded", lambda: self.get(name)["metadata"]["resourceVersion"] != version, timeout=HEED_SECONDS)
+        except TimeoutError:
+            api.merge(path, {"metadata": {"annotations": {"nbargo-test/again": strategy}}})
 
     def pods(self, name: str) -> list[Json]:
         """Return the pods of a Workflow."""

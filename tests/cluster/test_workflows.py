@@ -69,7 +69,7 @@ def test_terminate_ends_the_process_and_fails_the_workflow(workflows: Workflows)
 def stop(workflows: Workflows, strategy: str) -> None:
     name = workflows.create(script(SLEEP))
     workflows.wait_running_node(name)
-    workflows.cluster.api.merge(workflows.path(name), {"spec": {"shutdown": strategy}})
+    workflows.shut_down(name, strategy)
     end = workflows.wait_end(name)
     assert end["status"]["phase"] == "Failed"
     assert end["status"]["message"] == STOPPED.format(strategy)

@@ -88,6 +88,10 @@ class Bench:
         name = labels.object_name(job_id)
         self.server.store.patch(WORKFLOWS, NAMESPACE, name, dict(change))
 
+    def remove(self, job_id: str) -> None:
+        """Delete a Workflow as somebody else."""
+        self.server.store.delete(WORKFLOWS, NAMESPACE, labels.object_name(job_id))
+
     def staged(self) -> list[str]:
         """Return the relative path of everything in the staging area."""
         return sorted(path.relative_to(self.staging).as_posix() for path in self.staging.rglob("*"))

@@ -11,7 +11,7 @@ from typing import Any, Final
 from jupyter_scheduler.models import DescribeJob
 
 from nbargo_shared import fields, labels, record, run
-from nbargo_shared.errors import ClusterConflictError, ClusterMissingError, InputError
+from nbargo_shared.errors import ClusterConflictError, ClusterError, ClusterMissingError, InputError
 from nbargo_shared.status import Status
 from nbargo_shared.times import to_milliseconds, to_rfc3339
 from nbargo_submitter import checks
@@ -21,6 +21,8 @@ from nbargo_submitter.rows import Rows
 from nbargo_submitter.staging import Staging
 
 _RENAME_TRIES: Final = 5
+_HEED_SECONDS: Final = 1.0  # Argo begins to end a Workflow sooner than that, unless it has much to do
+_HEED_POLL: Final = 0.1
 
 
 class Actions:
@@ -67,10 +69,13 @@ class Actions:
         if Status(job.status).is_terminal:
             return
         name = await self._workflow_of(job)
-        if name is None or not await self._end(name, job_id):
+        version = None if name is None else await self._end(name, job_id)
+        if name is None or version is None:
             hint = "Reload the list in a minute: how the job ended is then shown"
             raise ClusterMissingError("There is no workflow of this job to stop", hint=hint, status=404)
         await self._projection.glimpsed(lambda: self._is_stopping(job_id))
+        with suppress(ClusterError):  # it was asked for
+            await self._insist(name, version)
 
     async def rename(self, job_id: str, name: str) -> None:
         """Give a job another name, and wait until the list shows it.
@@ -142,8 +147,8 @@ class Actions:
         identifier = self._staging.folder(definition_id).name
         return await self._cluster.find(f"{labels.selector(self._user)},{labels.DEFINITION_LABEL}={identifier}")
 
-    async def _end(self, name: str, job_id: str) -> bool:
-        """End a Workflow that its user wants no more; return whether there was one."""
+    async def _end(self, name: str, job_id: str) -> str | None:
+        """End a Workflow that its user wants no more; return its resourceVersion then, None if there was none."""
         async with self._word_left(job_id):
             return await self._shut_down(name)
 
@@ -162,19 +167,41 @@ class Actions:
                     await asyncio.to_thread(word.unlink)
             raise
 
-    async def _shut_down(self, name: str) -> bool:
-        """Return whether there was a Workflow to stop."""
-        asked = to_rfc3339(time.time_ns() // 1_000_000)
-        change = {"metadata": {"annotations": {labels.STOP_ANNOTATION: asked}}, "spec": {"shutdown": "Stop"}}
+    async def _shut_down(self, name: str) -> str | None:
+        """Return the resourceVersion of the Workflow that is to end, None if there was none to stop."""
         try:
-            there = await self._cluster.patch(name, change)
+            there = await self._cluster.patch(name, {**_asked(), "spec": {"shutdown": "Stop"}})
             if _waits_for_a_lock(there):  # Argo would look at a Stop when the lock is free, perhaps hours later
-                await self._cluster.patch(name, {"spec": {"shutdown": "Terminate"}})
+                there = await self._cluster.patch(name, {"spec": {"shutdown": "Terminate"}})
         except ClusterMissingError as error:
             if error.hint:  # not this object is missing, but its namespace or its kind
                 raise
-            return False
-        return True
+            return None
+        version: str = there["metadata"]["resourceVersion"]
+        return version
+
+    async def _insist(self, name: str, version: str) -> None:
+        """Ask once more for a Workflow's end, if nobody has written to it since.
+
+        Argo 3 writes what it has sent to the API server into its informer's cache (writeBackToInformer), and so over a
+        stop that has come there meanwhile. It then knows nothing of the stop until the object changes again: the run
+        goes on to its end. Argo 4 does so no more (argo-workflows#15079).
+
+        Args:
+            name: The Workflow's.
+            version: The resourceVersion with which it is to end. A later one of Argo's has the stop in it.
+
+        Raises:
+            ClusterError: Nobody knows whether Argo has heard of it.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + _HEED_SECONDS
+        while clock() < deadline:
+            await asyncio.sleep(_HEED_POLL)
+            there = await self._cluster.get(name)
+            if there is None or there["metadata"]["resourceVersion"] != version:
+                return
+        await self._cluster.patch(name, _asked())
 
     def _is_stopping(self, job_id: str) -> bool:
         job = self._rows.job(job_id)
@@ -188,6 +215,11 @@ class Actions:
         annotations = {labels.JOB_ANNOTATION: _renamed(metadata, name)}
         change = {"metadata": {"resourceVersion": metadata["resourceVersion"], "annotations": annotations}}
         await self._cluster.patch(workflow, change)
+
+
+def _asked() -> dict[str, Any]:
+    """Return the change that notes when a user asked for a Workflow's end."""
+    return {"metadata": {"annotations": {labels.STOP_ANNOTATION: to_rfc3339(time.time_ns() // 1_000_000)}}}
 
 
 def _job_id_of(metadata: Mapping[str, Any]) -> str:
