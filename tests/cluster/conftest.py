@@ -16,12 +16,13 @@ from cluster.controlplane import ControlPlane
 from cluster.kube import Kube, context_namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 KUBECONFIG_VARIABLE = "NBARGO_TEST_KUBECONFIG"
 TOOLCHAIN = pytest.StashKey[Toolchain]()
 MISSING = pytest.StashKey[str]()
 HELM = pytest.StashKey[Helm]()
+PLANE = pytest.StashKey[ControlPlane]()
 
 
 _FIRST = ("at_the_pace_of_minutes", "cron_contract", "controller_contract", "cluster/faults")
@@ -53,6 +54,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                 config.stash[HELM] = build_helm()
         except BuildError as error:
             config.stash[MISSING] = str(error)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to a failure what the controller and the node have logged of the test's workflows."""
+    report = yield
+    made = getattr(item, "funcargs", {}).get("workflows")
+    plane = item.config.stash.get(PLANE, None)
+    if report.failed and plane and isinstance(made, Workflows):
+        names = {path.rpartition("/")[2] for path in made.created}
+        for program in (plane.controller, plane.node):
+            report.sections.append((f"{program.name} of {', '.join(names)}", "\n".join(program.told(names))))
+    return report
 
 
 def refuse(reason: str) -> NoReturn:
@@ -88,6 +102,7 @@ def control_plane(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPath
         refuse(reason)
     directory = tmp_path_factory.mktemp("control-plane")
     with ControlPlane(pytestconfig.stash[TOOLCHAIN], directory) as plane:
+        pytestconfig.stash[PLANE] = plane
         yield plane
         plane.check()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from dataclasses import dataclass, field
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING
 from cluster.kube import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
 STOP_SECONDS = 10.0
 TAIL_LINES = 15
+_NUMBER = re.compile(r"[-:.]?\d+")
 
 
 class ProgramError(Exception):
@@ -98,8 +100,19 @@ class Program:
 
     def tail(self) -> str:
         """Return the last lines of the log."""
-        lines = self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+        lines = self._lines()[-TAIL_LINES:]
         return f"the end of {self.log}:\n" + "\n".join(lines)
+
+    def told(self, names: Collection[str]) -> list[str]:
+        """Return the log's lines with one of some names, each kind of line once: controllers repeat themselves."""
+        found: dict[str, str] = {}
+        for line in self._lines():
+            if any(name in line for name in names):
+                found.setdefault(_NUMBER.sub("", line), line)
+        return list(found.values())
+
+    def _lines(self) -> list[str]:
+        return self.log.read_text(errors="replace").splitlines()
 
     def _end(self, how: signal.Signals) -> None:
         if self.process is None:
