@@ -1,11 +1,12 @@
 """Jobs that come, change and go by the thousand, while two real watchers are killed and everything else goes wrong."""
 
 import asyncio
+import itertools
 import random
 import sqlite3
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +64,7 @@ class Churn:
     rng: random.Random
     tally: Tally = field(default_factory=Tally)
     watchers: list[Program] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
     _active: list[int] = field(default_factory=list)
     _kept: list[int] = field(default_factory=list)
 
@@ -79,7 +81,7 @@ class Churn:
         Args:
             port: Of the API as the watcher is to see it; 0 for the API's own.
         """
-        kubeconfig = self.folder / f"kubeconfig-{len(self.watchers)}"
+        kubeconfig = self.folder / f"kubeconfig-{next(self._numbers)}"
         text = self.server.kubeconfig.read_text()
         kubeconfig.write_text(text.replace(f":{self.server.port}", f":{port or self.server.port}"))
         where = ("--db", str(self.database), "--staging", str(self.folder / "staging"), "--kubeconfig", str(kubeconfig))

@@ -59,15 +59,18 @@ def allowed_rows(job: Job) -> list[Told | None]:
     if not job.gone:
         return [_of_body(job, job.last, gone=False)]
     allowed: list[Told | None] = []
+    overwritten = False
     for attempt in reversed(job.attempts):
         allowed.append(_of_body(job, attempt, gone=True))
         if attempt.outcome is not None:
             # Who saw the stop of an attempt, and not its retry, takes the retry's file for the stopped attempt's.
             stops = {False, *(_is_stopped(each.body) for each in job.attempts)}
             allowed += [_of_file(job, attempt.outcome, stop_requested=stop) for stop in stops]
-            if _uid(attempt) == _uid(job.attempts[0]):
+            if _uid(attempt) == _uid(job.attempts[0]) and not overwritten:
                 return allowed
-            # A retry from the archive that nobody saw: its file may as well be that of a resubmitted copy.
+            # A retry from the archive that nobody saw: its file may as well be that of a resubmitted copy. It has
+            # taken the place of the file of the attempt before it, so that nobody may have read that either.
+            overwritten = True
         # An attempt that never ran leaves nothing: whoever did not see it believes the one before.
     return allowed if any(attempt.outcome for attempt in job.attempts) else [*allowed, None]
 
