@@ -117,7 +117,7 @@ class ScriptedServer:
     """Answers lists and watches one after the other as scripted; the last script of each kind repeats.
 
     The scripts are those of one stream; of cron workflows, which a whole program follows too, there are none, or the
-    answer is always the same refusal.
+    answer is always the same refusal. No object is there when it is asked for by its name.
     """
 
     def __init__(self) -> None:
@@ -143,6 +143,8 @@ class ScriptedServer:
             if self.crons is not None:
                 return web.json_response(self.crons.body, status=self.crons.status)
             return await self._play(request, [Hold()]) if "watch" in request.query else web.json_response(NO_CRONS)
+        if not request.path.endswith("/workflows"):
+            return web.json_response(failure(404, "NotFound"), status=404)
         now = asyncio.get_running_loop().time()
         self.asked.append(Asked(at=now, query=dict(request.query), headers=dict(request.headers)))
         if self.stall is not None and "watch" in request.query:

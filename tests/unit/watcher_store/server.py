@@ -40,7 +40,8 @@ class Server:
         yield from self.copies.values()
 
     async def get(self, namespace: str, name: str) -> Observed | None:
-        return next((item for item in self.get_objects() if (item.namespace, item.name) == (namespace, name)), None)
+        found = (item for item in self.get_objects() if item.name == name and namespace in {"", item.namespace})
+        return next(found, None)
 
     def apply(self, action: str, number: int) -> None:
         """Do something to a job, if it can be done to it now."""

@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from nbargo_shared.errors import ClusterUnreachableError
+from nbargo_shared.outcome import State
 from nbargo_watcher.evidence import Source
 from nbargo_watcher.model import Observed
 from nbargo_watcher.projector import Projector
@@ -15,6 +18,11 @@ BYSTANDER = of_job(RUNNING, 99)
 async def relist(projector: Projector, *objects: Observed, version: str = "100") -> None:
     await projector.page(SCOPE, objects)
     await projector.listed(SCOPE, uids=frozenset(item.uid for item in objects), resource_version=version)
+
+
+def stored(world: World) -> str:
+    ((version,),) = world.sql("SELECT resource_version FROM nbargo_checkpoint WHERE scope = ?", SCOPE)
+    return str(version)
 
 
 async def test_a_page_says_nothing_about_what_is_not_on_it(world: World) -> None:
@@ -59,6 +67,66 @@ async def test_an_absence_that_cannot_be_looked_into_waits_for_the_next_list(wor
         world.cluster.error = None
         await relist(projector)
     assert world.status() == "FAILED"
+
+
+async def test_an_absence_that_was_not_looked_into_is_listed_again_within_a_minute(world: World) -> None:
+    async with world.projector() as projector:
+        await relist(projector, RUNNING)
+        await projector.sweep()
+        world.cluster.error = ClusterUnreachableError("no answer")
+        await relist(projector, BYSTANDER, version="110")
+        await projector.sweep()
+        assert (projector.confirm_at(SCOPE), projector.tally.unresolved) == (60.0, 1)
+        assert stored(world) == "100", "whoever goes on from here lists again"
+        world.cluster.error = None
+        await relist(projector, BYSTANDER, version="120")
+        await projector.sweep()
+        assert (projector.confirm_at(SCOPE), projector.tally.unresolved) == (None, 0)
+        assert stored(world) == "120"
+    assert world.status() == "FAILED"
+
+
+async def test_a_list_that_lacks_what_is_there_brings_its_news_all_the_same(world: World) -> None:
+    async with world.projector() as projector:
+        await relist(projector, RUNNING)
+        world.cluster.put(SUCCEEDED)
+        await relist(projector)
+    assert world.status() == "COMPLETED"
+
+
+async def test_a_running_job_that_a_list_lacks_and_nobody_knew_is_looked_for(world: World) -> None:
+    world.leave(replace(OUTCOME, state=State.RUNNING, ended_at=None))
+    world.cluster.put(RUNNING)
+    async with world.projector() as projector:
+        await relist(projector)
+        await projector.sweep()
+    assert world.status() == "IN_PROGRESS"
+
+
+async def test_a_look_through_the_files_is_repeated_if_the_server_does_not_say_what_is_there(world: World) -> None:
+    world.leave(replace(OUTCOME, state=State.RUNNING, ended_at=None))
+    world.cluster.error = ClusterUnreachableError("no answer")
+    async with world.projector() as projector:
+        await relist(projector, BYSTANDER)
+        with pytest.raises(ClusterUnreachableError):
+            await projector.sweep()
+        assert world.status() is None
+        assert world.sql("SELECT * FROM nbargo_checkpoint") == [], "whoever is killed now lists again"
+        world.cluster.error = None
+        await projector.sweep()
+    assert (world.status(), stored(world)) == ("FAILED", "100")
+
+
+@pytest.mark.parametrize(
+    "other", [replace(RUNNING, user="somebody-else"), replace(RUNNING, job_id=job(9))], ids=["user", "job"]
+)
+async def test_what_is_found_and_somebody_elses_makes_no_row(world: World, other: Observed) -> None:
+    world.leave(replace(OUTCOME, state=State.RUNNING, ended_at=None))
+    world.cluster.put(other)
+    async with world.projector() as projector:
+        await relist(projector)
+        await projector.sweep()
+    assert world.rows() == []
 
 
 async def test_what_was_seen_after_the_list_is_not_absent_from_it(world: World) -> None:

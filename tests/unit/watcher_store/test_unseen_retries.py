@@ -58,15 +58,47 @@ async def test_one_that_died_without_a_word_has_failed_anew(world: World) -> Non
     assert "deleted before its result" in str(told(world)[1])
 
 
-async def test_a_retry_that_is_still_there_is_left_to_its_events(world: World) -> None:
+async def test_a_retry_that_is_still_there_says_itself_how_it_is(world: World) -> None:
     async with world.projector() as projector:
         await see(projector, FAILED)
-        before = told(world)
         world.cluster.put(replace(RUNNING, started_at=END + 50_000, resource_version="80"))
         world.leave(UNDER_WAY)
         await projector.listed(SCOPE, uids=frozenset({UID}), resource_version="79")
         await projector.sweep()
-    assert told(world) == before
+    assert told(world) == ("IN_PROGRESS", None, END + 50_000, None)
+
+
+async def test_a_retry_of_a_job_that_only_files_have_told_of_says_itself_how_it_is(world: World) -> None:
+    # While the API server is away, the files are looked through all the same.
+    for running in (True, False):
+        world.sql("DELETE FROM jobs")
+        world.sql("DROP TABLE IF EXISTS nbargo_projected")
+        world.leave(FAILURE)
+        async with world.projector() as projector:
+            await projector.sweep()
+            assert told(world)[0] == "FAILED"
+            world.leave(UNDER_WAY)
+            if running:
+                world.cluster.put(replace(RUNNING, started_at=END + 50_000, resource_version="80"))
+            await projector.sweep()
+        world.cluster.objects.clear()
+        assert told(world)[0] == ("IN_PROGRESS" if running else "FAILED")
+
+
+async def test_a_workflow_that_turns_up_after_its_file_alone_was_known_says_how_it_is(world: World) -> None:
+    # Its own start comes before that of the pod, which the file tells.
+    stopped = replace(STOPPED, started_at=END + 50_000, finished_at=END + 91_000, resource_version="80")
+    running = replace(RUNNING, started_at=END + 50_000, resource_version="80")
+    for file, now, status in ((AGAIN, stopped, "STOPPED"), (UNDER_WAY, running, "IN_PROGRESS")):
+        world.sql("DELETE FROM jobs")
+        world.sql("DROP TABLE IF EXISTS nbargo_projected")
+        async with world.projector() as projector:
+            for left in (FAILURE, file):
+                world.leave(left)
+                await projector.sweep()
+            assert told(world)[2] == AGAIN.started_at
+            await see(projector, now)
+        assert told(world)[0] == status
 
 
 async def test_late_news_of_the_run_before_do_not_bring_its_failure_back(world: World) -> None:

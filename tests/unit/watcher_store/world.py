@@ -15,7 +15,8 @@ from nbargo_watcher.definitionrows import DefinitionChange
 from nbargo_watcher.evidence import Change
 from nbargo_watcher.model import Event, Observed
 from nbargo_watcher.outcomes import OutcomeFiles
-from nbargo_watcher.projector import Clocks, Projector, Reports
+from nbargo_watcher.projector import Clocks, Projector
+from nbargo_watcher.reports import Reports
 from nbargo_watcher.resolve import Archive, Resolver
 from nbargo_watcher.store import Store
 
@@ -89,7 +90,8 @@ class FakeCluster:
         self.asked.append(name)
         if self.error:
             raise self.error
-        return self.objects.get((namespace, name))
+        found = (item for (place, called), item in self.objects.items() if called == name and namespace in {"", place})
+        return next(found, None)
 
 
 @dataclass
@@ -120,9 +122,9 @@ class World:
             store=store,
             user=USER,
             server=server,
-            resolver=Resolver(files=files, cluster=self.cluster, archive=self.archive),
+            resolver=Resolver(user=USER, files=files, cluster=self.cluster, archive=self.archive),
             definitions=DefinitionResolver(
-                files=DefinitionFiles(self.staging), objects=Resolver(files=files, cluster=self.cluster)
+                files=DefinitionFiles(self.staging), objects=Resolver(user=USER, files=files, cluster=self.cluster)
             ),
             files=files,
             once=once,

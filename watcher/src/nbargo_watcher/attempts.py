@@ -72,7 +72,7 @@ def is_settled(row: Row, projected: Projected, observed: Observed, order: Order)
         finished_again = (observed.finished_at or 0) > (projected.finished_at or observed.finished_at or 0)
         retried = not ended and not observed.completed
         return not (projected.gone or finished_again or retried)
-    return not (projected.gone and ended)
+    return not (projected.gone and (ended or _was_never_seen(row, projected)))
 
 
 def is_stopped_by_user(row: Row | None, projected: Projected | None, observed: Observed) -> bool:
@@ -178,6 +178,11 @@ def _replaces(projected: Projected, observed: Observed, order: Order, *, gone: b
     if not same_name or order in {Order.OLDER, Order.SAME}:
         return False
     return order is Order.NEWER or not (gone or _earlier(observed, projected))
+
+
+def _was_never_seen(row: Row, projected: Projected) -> bool:
+    """Return whether a row tells of a run that has vanished, and whose file alone is known: it said that it ran."""
+    return projected.gone == ABSENT and not projected.resource_version and row.end_time is None
 
 
 def _earlier(observed: Observed, projected: Projected) -> bool:

@@ -88,8 +88,13 @@ class DefinitionResolver:
         """How many deletions could not be looked into."""
         return self._objects.unresolved
 
+    @property
+    def unanswered(self) -> int:
+        """How often the API server did not answer whether an object is there."""
+        return self._objects.unanswered
+
     async def complete(self, batch: Sequence[Evidence], known: Mapping[str, Known[DefinitionRow]]) -> list[Evidence]:
-        """Return the batch with everything that could matter looked up; what is not gone after all is left out.
+        """Return the batch with everything that could matter looked up; what could not be asked about is left out.
 
         Args:
             batch: The evidence so far.
@@ -107,4 +112,5 @@ class DefinitionResolver:
         looked = {
             id(item): replace(item, checked=True, looked=True, definition=records.get(item.job_id)) for item in gone
         }
-        return [looked.get(id(item), item) for item in batch if id(item) not in there]
+        every = [there[id(item)] if id(item) in there else looked.get(id(item), item) for item in batch]
+        return [item for item in every if item is not None]

@@ -132,7 +132,7 @@ class Cluster(Protocol):
     """How the projector looks at one object again."""
 
     async def get(self, namespace: str, name: str) -> Observed | None:
-        """Return the object as it is now, or None if it is gone.
+        """Return the object as it is now, or None if it is gone; in any namespace if *namespace* is "".
 
         Raises:
             ClusterError: The question could not be answered, which says nothing about the object.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Final, TextIO
 
-from nbargo_shared.errors import FilesError
+from nbargo_shared.errors import ClusterError, FilesError
 from nbargo_watcher import parts
 from nbargo_watcher.definitionrows import DefinitionChange
 from nbargo_watcher.evidence import Change
@@ -134,7 +134,7 @@ async def run(settings: Settings, environ: Mapping[str, str], *, timing: Timing 
                     await _list(work.projector, reflectors)
                     try:
                         await look(work.projector)
-                    except FilesError as error:
+                    except (FilesError, ClusterError) as error:
                         ground.log.warning("files", error=str(error))
                         work.projector.tally.unresolved += 1
         finally:

@@ -20,8 +20,9 @@ from nbargo_watcher.definitionrows import DefinitionChange, DefinitionRow
 from nbargo_watcher.evidence import Change
 from nbargo_watcher.model import Observed
 from nbargo_watcher.outcomes import OutcomeFiles
-from nbargo_watcher.projector import Projector, Reports
+from nbargo_watcher.projector import Projector
 from nbargo_watcher.reflector import Hooks, Reflector
+from nbargo_watcher.reports import Reports
 from nbargo_watcher.resolve import Resolver
 from nbargo_watcher.resources import CRONWORKFLOWS, WORKFLOWS, Resource
 from nbargo_watcher.settings import Settings
@@ -137,11 +138,14 @@ class Sources:
         }
 
     async def get(self, namespace: str, name: str) -> Observed | None:
-        """Return an object as it is now, or None if it is gone.
+        """Return an object as it is now, or None if it is gone; in any namespace if *namespace* is "".
 
         Raises:
             ClusterError: The question could not be answered.
         """
+        if not namespace:
+            found = [await source.get(name) for source in self.by_namespace.values()]
+            return next(filter(None, found), None)
         source = self.by_namespace.get(namespace)
         if source is None:
             raise ClusterMissingError(f"The namespace '{namespace}' is not among those that are followed")
@@ -169,7 +173,7 @@ async def work(
     workflows, crons = Sources(ground, WORKFLOWS), Sources(ground, CRONWORKFLOWS)
     files = OutcomeFiles(settings.staging)
     definitions = DefinitionResolver(
-        files=DefinitionFiles(settings.staging), objects=Resolver(files=files, cluster=crons)
+        files=DefinitionFiles(settings.staging), objects=Resolver(user=settings.user, files=files, cluster=crons)
     )
     async with (
         Store(settings.database, dry_run=settings.dry_run, rebuild=settings.rebuild) as store,
@@ -177,7 +181,7 @@ async def work(
             store=store,
             user=settings.user,
             server=ground.connection.url,
-            resolver=Resolver(files=files, cluster=workflows, archive=_archive(ground)),
+            resolver=Resolver(user=settings.user, files=files, cluster=workflows, archive=_archive(ground)),
             definitions=definitions,
             files=files,
             once=settings.once,

@@ -7,7 +7,7 @@ that raised may be repeated with the same arguments: what was written already ch
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from types import TracebackType
 from typing import Any, Final, Self
@@ -21,13 +21,13 @@ from nbargo_watcher.brake import CONFIRM_AFTER, Brake
 from nbargo_watcher.checkpoints import Checkpoints
 from nbargo_watcher.conditions import failed_runs
 from nbargo_watcher.definitionfiles import DefinitionResolver
-from nbargo_watcher.definitionrows import DefinitionChange
 from nbargo_watcher.definitions import is_deleted_by_user, reconcile_definition, wants_file
 from nbargo_watcher.evidence import Change, Evidence, of_object
 from nbargo_watcher.model import Event, Observed
 from nbargo_watcher.outcomes import OutcomeFiles
 from nbargo_watcher.plan import Plan, Rules, put
 from nbargo_watcher.reconcile import reconcile
+from nbargo_watcher.reports import Reports
 from nbargo_watcher.resolve import Resolver
 from nbargo_watcher.resources import CRONWORKFLOWS
 from nbargo_watcher.rows import Row
@@ -41,21 +41,6 @@ BATCH: Final = 500
 _TRIES: Final = 8  # against other writers; each try takes milliseconds
 _CHECKED: Final = 50  # absences of one list that are looked at one by one; for more the complete list is believed
 _SKEW: Final = 60_000  # milliseconds that two machines' clocks may be apart
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reports:
-    """Whom the projector tells what it does.
-
-    Attributes:
-        change: Told of every change of a job's row, once it is written (in a dry run: instead of writing it).
-        definition: Told of every change of a definition's row, as `change` is.
-        quarantined: Told of an object whose record is not valid, once for each of its versions.
-    """
-
-    change: Callable[[Change], None] = lambda _: None
-    definition: Callable[[DefinitionChange], None] = lambda _: None
-    quarantined: Callable[[Observed, NbargoError], None] = lambda *_: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,12 +118,16 @@ class Projector:
             await self.close()
 
     @property
+    def _unanswered(self) -> int:
+        return self._resolver.unanswered + self._definitions.unanswered
+
+    @property
     def degraded(self) -> str:
         """Why rows are held back; "" if none are."""
         return self._brake.degraded
 
     def confirm_at(self, scope: str) -> float | None:
-        """Return from when, by the monotonic clock, another list is wanted to confirm a mass disappearance, if any."""
+        """Return from when, by the monotonic clock, another list is wanted to make sure of what one lacked, if any."""
         return self._brake.confirm_at(scope)
 
     async def checkpoint(self, scope: str) -> str | None:
@@ -153,12 +142,14 @@ class Projector:
 
     async def listed(self, scope: str, *, uids: frozenset[str], resource_version: str, unread: int = 0) -> None:
         """Take the end of a complete list: what it lacks is gone. The checkpoint in the file waits for `sweep`."""
+        unanswered = self._unanswered
         live, vanished = await self._diff(scope, uids)
         hold = self._brake.check(scope, live=live, vanished=len(vanished), now=self._clocks.monotonic())
         absent = () if hold else self._absences(scope, vanished, resource_version)
         if self._rules(scope) is self._jobs_rules:
             self._checkpoints.hold(scope)
         await self._take(scope, absent, self._checkpoint(scope, resource_version))
+        self._brake.doubt(scope, is_doubtful=self._unanswered > unanswered, now=self._clocks.monotonic())
         if not hold and self._rules(scope) is self._jobs_rules:
             self._listed_at[scope] = 0 if unread else self._now()  # what cannot be read may be any job's
 
@@ -179,9 +170,11 @@ class Projector:
         To be called after every scope was listed.
 
         Raises:
+            ClusterError: The API server did not answer whether a Workflow is there after all.
             FilesError: The volume did not answer.
         """
         held, scan = self._checkpoints.held(), self._files.scan()
+        held = {scope: mark for scope, mark in held.items() if not self._brake.doubts(scope)}
         while job_ids := await scan.step():
             loaded = await self._store.load(JOBS, job_ids)
             wanted = [job_id for job_id in job_ids if _wants_file(loaded.known[job_id])]
@@ -364,7 +357,7 @@ class Projector:
         if projected is None:
             told = outcome.state in {State.COMPLETED, State.FAILED}
             orphan = Evidence(job_id=outcome.job_id, gone=True, uid=outcome.workflow_uid, outcome=outcome, looked=told)
-            return orphan if self._is_over(outcome) else None
+            return replace(orphan, checked=told) if self._is_over(outcome) else None
         version = self._checkpoints.reached(projected.scope)
         if not tells_more(row, projected, outcome) or bool(projected.scope) > bool(version):
             return None

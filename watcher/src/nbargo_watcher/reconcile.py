@@ -170,11 +170,13 @@ def _from_later_outcome(row: Row, projected: Projected, evidence: Evidence) -> C
     stop = projected.stop and not attempts.is_later_run(row, outcome)
     verdict = of_missing(outcome, stop_requested=bool(stop))
     new = _row(evidence.job_id, asked, verdict, times=(outcome.started_at, outcome.ended_at))
+    version = newest(projected.resource_version, evidence.resource_version)
     known = projected._replace(
         uid=outcome.workflow_uid or projected.uid,
-        resource_version=newest(projected.resource_version, evidence.resource_version),
+        resource_version=version,
         status=verdict.status.value,
-        started_at=outcome.started_at,
+        # The pod's start is later than its Workflow's own, which may be there and nobody has seen it yet.
+        started_at=outcome.started_at if version else None,
         finished_at=outcome.ended_at,
         stop=stop,
         gone=attempts.ABSENT,

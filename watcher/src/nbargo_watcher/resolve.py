@@ -1,8 +1,9 @@
 """Looking further where an object alone does not say what became of a job.
 
-A deletion may only mean that the object left the selector, so it is looked for again; a job that has ended, or whose
-Workflow is gone, is asked for at its outcome file and then at Argo's archive. What is found is added to the evidence;
-what follows from it is for `reconcile`.
+A deletion may only mean that the object left the selector, and a list may lack what is there, so the object is looked
+for again: what it says then takes the place of its absence. A job that has ended, or whose Workflow is gone, is asked
+for at its outcome file and then at Argo's archive. What is found is added to the evidence; what follows from it is for
+`reconcile`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -12,11 +13,13 @@ from typing import Any, Final
 from anyio import CapacityLimiter, create_task_group
 
 from nbargo_shared.errors import ClusterError
+from nbargo_shared.labels import object_name
 from nbargo_shared.outcome import State
-from nbargo_watcher.evidence import ENDED, Evidence
+from nbargo_watcher.evidence import ENDED, Evidence, of_object
 from nbargo_watcher.model import Cluster, Observed
 from nbargo_watcher.outcomes import OutcomeFiles
 from nbargo_watcher.reconcile import wants_outcome
+from nbargo_watcher.resources import WORKFLOWS
 from nbargo_watcher.rows import Projected, Row
 from nbargo_watcher.statements import Known
 
@@ -32,69 +35,92 @@ class Resolver:
     """Completes evidence.
 
     Args:
+        user: Value of the user label: what has another one is nobody's job here.
         files: The outcome files.
         cluster: How to look at one object again.
         archive: Argo's archive, if one is configured.
 
     Attributes:
         postponed: What the archive has still to be asked about, by job id.
+        unanswered: How often the API server did not answer whether an object is there.
     """
 
-    def __init__(self, *, files: OutcomeFiles, cluster: Cluster, archive: Archive | None = None) -> None:
+    def __init__(self, *, user: str, files: OutcomeFiles, cluster: Cluster, archive: Archive | None = None) -> None:
+        self._user = user
         self._files = files
         self._cluster = cluster
         self._archive = archive
-        self._doubtful = 0
+        self._doubtful: set[str] = set()
         self.postponed: dict[str, Evidence] = {}
+        self.unanswered = 0
 
     @property
     def unresolved(self) -> int:
         """How many absences could not be looked into."""
-        return self._doubtful + len(self.postponed)
+        return len(self._doubtful | self.postponed.keys())
 
     async def complete(self, batch: Sequence[Evidence], known: dict[str, Known[Row]]) -> list[Evidence]:
         """Return the batch with everything that could matter looked up.
 
-        What is not gone after all is left out, and so is what the archive could not be asked about (`postponed`).
+        What could not be asked about is left out, and what the archive could not be asked about is `postponed`.
 
         Args:
             batch: The evidence so far.
             known: The rows, and what is remembered, by job id.
 
         Raises:
-            ClusterError: The API server could not be asked for a while about a deletion.
+            ClusterError: The API server could not be asked for a while about anything but what a list lacks.
             FilesError: The volume did not answer.
         """
-        wanting = [item for item in batch if not item.looked and wants_outcome(*known[item.job_id], item)]
+        doubtful = [item for item in batch if not item.checked and _wants_file(item, known)]
+        found = await self.still_there(doubtful, known) if doubtful else {}
+        batch = [seen for item in batch if (seen := found.get(id(item), item)) is not None]
+        wanting = [item for item in batch if _wants_file(item, known)]
         if not wanting:
-            return list(batch)
-        there = await self.still_there([item for item in wanting if not item.checked], known)
-        gone = [item for item in wanting if id(item) not in there]
-        outcomes = await self._files.read({item.job_id for item in gone})
+            return batch
+        outcomes = await self._files.read({item.job_id for item in wanting})
         looked = {
             id(item): replace(item, checked=True, looked=True, outcome=outcomes.get(item.job_id) or item.outcome)
-            for item in gone
+            for item in wanting
         }
         later = await self._ask_archive(looked, known) if self._archive else set[int]()
-        self.postponed |= {item.job_id: item for item in gone if id(item) in later}
-        return [looked.get(id(item), item) for item in batch if id(item) not in there | later]
+        self.postponed |= {item.job_id: item for item in wanting if id(item) in later}
+        return [looked.get(id(item), item) for item in batch if id(item) not in later]
 
-    async def still_there(self, doubtful: Sequence[Evidence], known: Mapping[str, Known[Any]]) -> set[int]:
-        """Return the ids of the evidence whose object is there after all, or could not be asked about."""
-        there: set[int] = set()
+    async def still_there(
+        self, doubtful: Sequence[Evidence], known: Mapping[str, Known[Any]]
+    ) -> dict[int, Evidence | None]:
+        """Look for objects that are said to be gone.
+
+        Args:
+            doubtful: What says so.
+            known: The rows, and what is remembered.
+
+        Returns:
+            By the ids of the evidence that is not right: the evidence that the object itself is, or None if it could
+            not be asked about or is somebody else's now.
+
+        Raises:
+            ClusterError: The API server could not be asked for a while about anything but what a list lacks.
+        """
+        there: dict[int, Evidence | None] = {}
         failures: list[ClusterError] = []
         limiter = CapacityLimiter(_GETS)
 
         async def look(item: Evidence) -> None:
             async with limiter:
                 try:
-                    if await self._is_there(item, known[item.job_id][1]):
-                        there.add(id(item))
+                    found = await self._find(item, known[item.job_id][1])
                 except ClusterError as error:
-                    there.add(id(item))
-                    self._doubtful += 1
-                    if error.transient and item.observed is not None:
+                    there[id(item)] = None
+                    self._doubtful.add(item.job_id)
+                    self.unanswered += error.transient
+                    if error.transient and not _is_absence(item):
                         failures.append(error)
+                else:
+                    self._doubtful.discard(item.job_id)
+                    if found is not None:
+                        there[id(item)] = self._evidence(item, found)
 
         async with create_task_group() as group:
             for item in doubtful:
@@ -103,12 +129,18 @@ class Resolver:
             raise failures[0]
         return there
 
-    async def _is_there(self, item: Evidence, projected: Projected | None) -> bool:
+    async def _find(self, item: Evidence, projected: Projected | None) -> Observed | None:
+        """Return the object that is said to be gone; one that nobody has seen yet is looked for by a job's own name."""
         place = item.observed or projected
         if place is None or not place.name:
-            return False
+            return await self._cluster.get("", object_name(item.job_id))
         found = await self._cluster.get(place.namespace, place.name)
-        return found is not None and found.uid == item.uid
+        return found if found is not None and found.uid == item.uid else None
+
+    def _evidence(self, item: Evidence, found: Observed) -> Evidence | None:
+        if (found.key, found.user) != (item.job_id, self._user):
+            return None
+        return of_object(item.scope or WORKFLOWS.scope(found.namespace), found)
 
     async def _ask_archive(self, looked: dict[int, Evidence], known: dict[str, Known[Row]]) -> set[int]:
         """Complete evidence from the archive, in place, and return the keys of what has to wait."""
@@ -133,6 +165,15 @@ class Resolver:
         if (found.started_at or 0) < _last_start(item, projected):
             return item  # it was archived, retried, and deleted while it ran
         return replace(item, observed=found, uid=uid, archived=True)
+
+
+def _is_absence(item: Evidence) -> bool:
+    """Return whether a list lacks it: another list asks again. What an event or a file says comes but once."""
+    return item.observed is None and bool(item.scope)
+
+
+def _wants_file(item: Evidence, known: Mapping[str, Known[Row]]) -> bool:
+    return not item.looked and wants_outcome(*known[item.job_id], item)
 
 
 def _wants_archive(item: Evidence) -> bool:
