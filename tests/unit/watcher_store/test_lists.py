@@ -9,7 +9,7 @@ from nbargo_shared.outcome import State
 from nbargo_watcher.evidence import Source
 from nbargo_watcher.model import Observed
 from nbargo_watcher.projector import Projector
-from unit.watcher_store.world import FAILED, OUTCOME, RUNNING, SCOPE, SUCCEEDED, World, job, of_job, see
+from unit.watcher_store.world import FAILED, OUTCOME, RECORD, RUNNING, SCOPE, SUCCEEDED, World, job, of_job, see
 
 MANY = [of_job(RUNNING, number) for number in range(1, 51)]
 BYSTANDER = of_job(RUNNING, 99)
@@ -101,6 +101,18 @@ async def test_a_running_job_that_a_list_lacks_and_nobody_knew_is_looked_for(wor
         await relist(projector)
         await projector.sweep()
     assert world.status() == "IN_PROGRESS"
+
+
+async def test_a_lost_database_does_not_come_back_one_question_at_a_time(world: World) -> None:
+    for number in range(60):
+        record = replace(RECORD, job_id=job(number))
+        file = replace(OUTCOME, job_id=job(number), job=record, state=State.RUNNING, ended_at=None)
+        world.leave(replace(file, workflow_uid=f"uid-{number}"))
+    async with world.projector() as projector:
+        await relist(projector)
+        await projector.sweep()
+    assert {row["status"] for row in world.rows()} == {"FAILED"}
+    assert (len(world.rows()), len(world.cluster.asked)) == (60, 10)
 
 
 async def test_a_look_through_the_files_is_repeated_if_the_server_does_not_say_what_is_there(world: World) -> None:

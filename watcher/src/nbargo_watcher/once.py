@@ -135,7 +135,7 @@ async def run(settings: Settings, environ: Mapping[str, str], *, timing: Timing 
                     try:
                         await look(work.projector)
                     except (FilesError, ClusterError) as error:
-                        ground.log.warning("files", error=str(error))
+                        ground.log.warning("look through the files", error=str(error))
                         work.projector.tally.unresolved += 1
         finally:
             progress.end()

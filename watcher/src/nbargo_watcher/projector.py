@@ -5,7 +5,7 @@ that raised may be repeated with the same arguments: what was written already ch
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -40,6 +40,7 @@ BATCH: Final = 500
 """Rows of one transaction: a few milliseconds of SQLite, of the 50 that a transaction may take."""
 _TRIES: Final = 8  # against other writers; each try takes milliseconds
 _CHECKED: Final = 50  # absences of one list that are looked at one by one; for more the complete list is believed
+_LOOKED_FOR: Final = 10  # the same of jobs that nobody has seen: lists and watches wait for their turn meanwhile
 _SKEW: Final = 60_000  # milliseconds that two machines' clocks may be apart
 
 
@@ -175,11 +176,12 @@ class Projector:
         """
         held, scan = self._checkpoints.held(), self._files.scan()
         held = {scope: mark for scope, mark in held.items() if not self._brake.doubts(scope)}
+        looks = iter(range(_LOOKED_FOR))
         while job_ids := await scan.step():
             loaded = await self._store.load(JOBS, job_ids)
             wanted = [job_id for job_id in job_ids if _wants_file(loaded.known[job_id])]
             outcomes = await self._files.read(wanted)
-            found = (self._of_outcome(outcome, loaded.known[job_id]) for job_id, outcome in outcomes.items())
+            found = (self._of_outcome(outcome, loaded.known[job_id], looks) for job_id, outcome in outcomes.items())
             await self._take("", filter(None, found), None)
         await self._checkpoints.release(held)
         self.tally.commits += self._checkpoints.take_commits()
@@ -351,13 +353,19 @@ class Projector:
                 checked=place >= _CHECKED,
             )
 
-    def _of_outcome(self, outcome: Outcome, known: Known[Row]) -> Evidence | None:
-        """Return the evidence that an outcome file is, if it tells of what no row knows of a run that may be over."""
+    def _of_outcome(self, outcome: Outcome, known: Known[Row], looks: Iterator[object]) -> Evidence | None:
+        """Return the evidence that an outcome file is, if it tells of what no row knows of a run that may be over.
+
+        Args:
+            outcome: What it says.
+            known: The job's row, and what is remembered of it.
+            looks: As many items as runs that did not say how they ended may still be looked for in the cluster.
+        """
         row, projected = known
         if projected is None:
             told = outcome.state in {State.COMPLETED, State.FAILED}
             orphan = Evidence(job_id=outcome.job_id, gone=True, uid=outcome.workflow_uid, outcome=outcome, looked=told)
-            return replace(orphan, checked=told) if self._is_over(outcome) else None
+            return replace(orphan, checked=told or next(looks, None) is None) if self._is_over(outcome) else None
         version = self._checkpoints.reached(projected.scope)
         if not tells_more(row, projected, outcome) or bool(projected.scope) > bool(version):
             return None
