@@ -103,6 +103,12 @@ class Sidecar:
         with closing(open_to_read(self.folder / "scheduler.sqlite")) as connection:
             return dict(connection.execute("SELECT job_id, status FROM jobs").fetchall())
 
+    def checkpoints(self) -> set[str]:
+        """Return the resources whose streams would be gone on with: a list's is written after a look at the files."""
+        with closing(open_to_read(self.folder / "scheduler.sqlite")) as connection:
+            scopes = connection.execute("SELECT scope FROM nbargo_checkpoint").fetchall()
+        return {scope.partition("/")[0] for (scope,) in scopes}
+
     def wait_for_rows(self, expected: dict[str, str], *, seconds: float = RECOVERY_SECONDS) -> None:
         """Wait until the rows are as they must be; a failure names those that are not."""
 

@@ -63,7 +63,7 @@ def test_a_killed_watchers_checkpoint_gets_a_410_and_a_list_makes_the_rows_right
     run_some(jobs)
     sidecar.start()
     sidecar.wait_for_rows(jobs.expected)
-    eventually(lambda: sidecar.metrics().get("watches_total") == STREAMS, what="it watches")
+    eventually(lambda: "workflows" in sidecar.checkpoints(), what="it would go on from where it is")
     sidecar.program.kill()
     change_everything(jobs)
     forget_history(control_plane)
