@@ -72,12 +72,12 @@ class Resolver:
             ClusterError: The API server could not be asked for a while about anything but what a list lacks.
             FilesError: The volume did not answer.
         """
-        doubtful = [item for item in batch if not item.checked and _wants_file(item, known)]
-        found = await self.still_there(doubtful, known) if doubtful else {}
-        batch = [seen for item in batch if (seen := found.get(id(item), item)) is not None]
+        if doubtful := [item for item in batch if not item.checked and _wants_file(item, known)]:
+            found = await self.still_there(doubtful, known)
+            batch = [seen for item in batch if (seen := found.get(id(item), item)) is not None]
         wanting = [item for item in batch if _wants_file(item, known)]
         if not wanting:
-            return batch
+            return list(batch)
         outcomes = await self._files.read({item.job_id for item in wanting})
         looked = {
             id(item): replace(item, checked=True, looked=True, outcome=outcomes.get(item.job_id) or item.outcome)
