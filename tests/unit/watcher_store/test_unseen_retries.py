@@ -28,6 +28,11 @@ async def lists_nothing(world: World, version: str = "90") -> None:
         await projector.sweep()
 
 
+def forget(world: World) -> None:
+    world.sql("DELETE FROM jobs")
+    world.sql("DROP TABLE IF EXISTS nbargo_projected")
+
+
 def told(world: World) -> tuple[object, ...]:
     row = world.row()
     assert row is not None
@@ -36,8 +41,7 @@ def told(world: World) -> tuple[object, ...]:
 
 async def test_a_retry_that_nobody_saw_counts(world: World) -> None:
     for first in (FAILED, STOPPED):
-        world.sql("DELETE FROM jobs")
-        world.sql("DROP TABLE IF EXISTS nbargo_projected")
+        forget(world)
         world.leave(FAILURE)
         async with world.projector() as projector:
             await see(projector, first)
@@ -71,8 +75,7 @@ async def test_a_retry_that_is_still_there_says_itself_how_it_is(world: World) -
 async def test_a_retry_of_a_job_that_only_files_have_told_of_says_itself_how_it_is(world: World) -> None:
     # While the API server is away, the files are looked through all the same.
     for running in (True, False):
-        world.sql("DELETE FROM jobs")
-        world.sql("DROP TABLE IF EXISTS nbargo_projected")
+        forget(world)
         world.leave(FAILURE)
         async with world.projector() as projector:
             await projector.sweep()
@@ -90,8 +93,7 @@ async def test_a_workflow_that_turns_up_after_its_file_alone_was_known_says_how_
     stopped = replace(STOPPED, started_at=END + 50_000, finished_at=END + 91_000, resource_version="80")
     running = replace(RUNNING, started_at=END + 50_000, resource_version="80")
     for file, now, status in ((AGAIN, stopped, "STOPPED"), (UNDER_WAY, running, "IN_PROGRESS")):
-        world.sql("DELETE FROM jobs")
-        world.sql("DROP TABLE IF EXISTS nbargo_projected")
+        forget(world)
         async with world.projector() as projector:
             for left in (FAILURE, file):
                 world.leave(left)
@@ -138,8 +140,7 @@ async def test_a_nodes_clock_may_be_some_seconds_ahead(world: World) -> None:
 async def test_a_retry_opens_a_row_that_was_made_from_the_file_before_its_workflow_was_seen(world: World) -> None:
     # A watcher that goes on from its checkpoint looks through the files before it has caught up with the events.
     for file in (FAILURE, OUTCOME):  # OUTCOME: it was stopped just as its notebook had ended
-        world.sql("DELETE FROM jobs")
-        world.sql("DROP TABLE IF EXISTS nbargo_projected")
+        forget(world)
         world.leave(file)
         async with world.projector() as projector:
             await projector.sweep()
