@@ -68,7 +68,7 @@ def running() -> Iterator[Stack]:
     """Run a lab with the example notebooks, the local Argo and a watcher."""
     with tempfile.TemporaryDirectory(prefix="ada-") as folder, closing(Stack(Path(folder), user="ada")) as stack:
         (stack.place.root / "config/jupyter_server_config.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
-        shutil.copytree(EXAMPLES, stack.place.notebooks, dirs_exist_ok=True)
+        shutil.copytree(EXAMPLES, stack.place.notebooks, dirs_exist_ok=True, ignore=shutil.ignore_patterns("kind"))
         stack.start_argo()
         stack.start_watcher()
         stack.start_lab()

@@ -120,7 +120,8 @@ async def _demo(place: Place, options: argparse.Namespace) -> int:
     place.make()
     if not options.examples.is_dir():
         raise ConfigError(f"There is no folder {options.examples}", hint="Name the examples folder with --examples")
-    shutil.copytree(options.examples, place.notebooks, dirs_exist_ok=True)
+    # examples/kind is for who installs, not for who runs notebooks.
+    shutil.copytree(options.examples, place.notebooks, dirs_exist_ok=True, ignore=shutil.ignore_patterns("kind"))
     async with _programs(place, options.port or free_port()) as (lab, address):
         _say(f"JupyterLab is ready: {address}")
         progress = Progress()
